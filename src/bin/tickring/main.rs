@@ -1,0 +1,3 @@
+//! The `tickring` program.
+
+fn main() {}

@@ -1,0 +1,107 @@
+//! Where ticks come from.
+//!
+//! A recorder only ever loads a clock's *published tick*: reading a real clock costs ten times
+//! as much as counting does. A reader takes the real time, second and fraction, and helps the
+//! published tick forward when that has fallen behind.
+//!
+//! # Orderings
+//!
+//! The published tick is a lone number that only grows. It publishes no other memory, so every
+//! access is Relaxed, and coherence alone keeps it from going back for any one thread. A thread
+//! that takes over a shard has the former owner's last load of the tick ordered before its own
+//! (the shard's owner flag: Release, then Acquire), so along a shard it does not go back either.
+
+mod manual;
+#[cfg(not(loom))]
+mod system;
+
+pub use manual::ManualClock;
+#[cfg(not(loom))]
+pub(crate) use system::{lag, published as system_ticks};
+
+use crossbeam_utils::CachePadded;
+
+use crate::sync::{AtomicU64, Ordering, const_unless_loom};
+use crate::tick::{Moment, Tick};
+
+/// What a meter takes its seconds from.
+///
+/// A [`ManualClock`] converts into one, so `Meter::with_clock` takes either.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Clock {
+    /// The monotonic clock of the machine. Its origin is its first use in the process.
+    #[default]
+    System,
+    /// A clock that moves when it is told to, for tests and simulations.
+    Manual(ManualClock),
+}
+
+impl From<ManualClock> for Clock {
+    fn from(clock: ManualClock) -> Self {
+        Self::Manual(clock)
+    }
+}
+
+impl Clock {
+    /// The cell that this clock's recorders load.
+    pub(crate) fn published(&self) -> &'static TickCell {
+        match self {
+            #[cfg(not(loom))]
+            Self::System => system::published(),
+            #[cfg(loom)]
+            Self::System => unimplemented!("models run on a manual clock"),
+            Self::Manual(clock) => clock.published(),
+        }
+    }
+
+    /// The real time now. Helps the published tick forward if it is behind.
+    pub(crate) fn now(&self) -> Moment {
+        match self {
+            #[cfg(not(loom))]
+            Self::System => system::now(),
+            #[cfg(loom)]
+            Self::System => unimplemented!("models run on a manual clock"),
+            Self::Manual(clock) => clock.now(),
+        }
+    }
+
+    /// Makes sure that somebody advances the published tick. Called before a thread's first
+    /// record on a meter.
+    pub(crate) fn start(&self) {
+        #[cfg(not(loom))]
+        if let Self::System = self {
+            system::start();
+        }
+    }
+}
+
+/// A published tick, alone on its cache line, since every recorder loads it all the time.
+#[derive(Debug)]
+pub(crate) struct TickCell(CachePadded<AtomicU64>);
+
+impl TickCell {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self(CachePadded::new(AtomicU64::new(0)))
+        }
+    }
+
+    #[inline]
+    pub(crate) fn load(&self) -> Tick {
+        Tick(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Moves the tick up to `tick`; it never goes back. Does not write when there is nothing to
+    /// move, so that readers leave the line alone that all recorders share.
+    pub(crate) fn advance_to(&self, tick: Tick) {
+        if self.load() < tick {
+            self.0.fetch_max(tick.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Back to the origin, for a cell that no meter uses any more.
+    fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}

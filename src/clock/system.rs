@@ -1,0 +1,81 @@
+//! The machine's monotonic clock, and the thread that publishes its seconds.
+//!
+//! One thread wakes at each second boundary and advances the published tick. Nothing depends on
+//! it for correctness: a reader that finds the tick behind moves it, and one that finds it a
+//! whole second behind looks whether the ticker belongs to this process at all. After a fork it
+//! does not (the child has only the thread that forked), and the reader starts another. So a
+//! late or lost ticker shifts *when* events are attributed until the next read; it loses none.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::TickCell;
+use crate::tick::{Moment, Tick};
+
+static PUBLISHED: TickCell = TickCell::new();
+static ORIGIN: OnceLock<Instant> = OnceLock::new();
+
+/// The id of the process whose ticker runs; 0 while there is none. Relaxed throughout: the
+/// number itself is all that is exchanged.
+static TICKER_OF: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) const fn published() -> &'static TickCell {
+    &PUBLISHED
+}
+
+fn read() -> Moment {
+    Moment::since_origin(ORIGIN.get_or_init(Instant::now).elapsed())
+}
+
+pub(super) fn now() -> Moment {
+    let now = read();
+    if published().load() < now.tick() {
+        catch_up(now.tick());
+    }
+    now
+}
+
+#[cold]
+fn catch_up(tick: Tick) {
+    let behind = tick.0 - published().load().0.min(tick.0);
+    published().advance_to(tick);
+    if behind > 1 {
+        start();
+    }
+}
+
+/// Starts the ticker unless this process has one.
+pub(super) fn start() {
+    let process = std::process::id();
+    let seen = TICKER_OF.load(Ordering::Relaxed);
+    if seen == process {
+        return;
+    }
+    // Of several threads that come here together, the one that puts its process's id in spawns.
+    let relaxed = Ordering::Relaxed;
+    if TICKER_OF.compare_exchange(seen, process, relaxed, relaxed).is_ok() {
+        let spawned = thread::Builder::new().name("tickring-ticker".into()).spawn(tick_for_ever);
+        if spawned.is_err() {
+            // No thread to be had. Readers carry the tick; the next newcomer tries again.
+            TICKER_OF.store(0, relaxed);
+        }
+    }
+}
+
+fn tick_for_ever() {
+    loop {
+        let now = read();
+        PUBLISHED.advance_to(now.tick());
+        let next = Duration::from_secs(now.tick().0 + 1);
+        thread::sleep(next.saturating_sub(now.elapsed()));
+    }
+}
+
+/// How long ago the published tick should have advanced; zero when it is current.
+pub(crate) fn lag() -> Duration {
+    let now = read();
+    let due = Duration::from_secs(PUBLISHED.load().0 + 1);
+    now.elapsed().saturating_sub(due)
+}

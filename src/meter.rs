@@ -1,0 +1,255 @@
+//! The meter: what a service records on and reads from.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::clock::{Clock, TickCell};
+use crate::snapshot::Snapshot;
+use crate::sync::{AtomicU64, Ordering};
+use crate::tick::Moment;
+use crate::window::shard::{Shard, Token, unique_number};
+use crate::window::{GUARD, Roster, Sums, cache};
+
+/// Counts events and tells their rate.
+///
+/// Recording costs less than one uncontended atomic addition, from any number of threads at once:
+/// each thread has a ring of per-second buckets of its own, which it writes with plain loads and
+/// stores. After a thread's first record on a meter, recording takes no lock, allocates nothing,
+/// makes no system call, reads no clock and never loops. Reading disturbs no recorder.
+///
+/// ```
+/// use tickring::Meter;
+///
+/// static FRAMES: Meter = Meter::new();
+///
+/// FRAMES.record();
+/// FRAMES.record_n(128);
+/// let now = FRAMES.snapshot();
+/// assert_eq!(now.total(), 129);
+/// assert_eq!(now.events_in_window(), 129);
+/// ```
+///
+/// # Limits
+///
+/// A meter takes up 640 bytes for each thread that records on it at the same time, up to 256
+/// threads; any further threads share one ring, where recording costs an atomic addition. A
+/// second of one thread holds 2^40 events; more are missing from the rate, but not from the
+/// total, which is exact up to 2^63.
+///
+/// A signal handler that interrupts a record on the same thread and records on the same meter
+/// can lose the interrupted record.
+pub struct Meter {
+    /// Unique among all meters of the process; 0 until the first use. Relaxed: it publishes
+    /// nothing, the roster has its own orderings.
+    key: AtomicU64,
+    /// The clock's published tick, at hand for the recorders.
+    ticks: &'static TickCell,
+    clock: Clock,
+    /// Nanoseconds from the clock's origin to the first use; `u64::MAX` before that. Relaxed: the
+    /// least of all that are put here counts.
+    started: AtomicU64,
+    roster: Roster,
+}
+
+impl Meter {
+    /// A meter on the system's monotonic clock. It costs nothing until its first use.
+    #[cfg(not(loom))]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            key: AtomicU64::new(0),
+            ticks: crate::clock::system_ticks(),
+            clock: Clock::System,
+            started: AtomicU64::new(u64::MAX),
+            roster: Roster::new(),
+        }
+    }
+
+    /// A meter on a clock of the caller's choice; see [`ManualClock`](crate::ManualClock).
+    #[must_use]
+    pub fn with_clock(clock: impl Into<Clock>) -> Self {
+        let clock = clock.into();
+        Self {
+            key: AtomicU64::new(0),
+            ticks: clock.published(),
+            clock,
+            started: AtomicU64::new(u64::MAX),
+            roster: Roster::new(),
+        }
+    }
+
+    /// Counts one event, now.
+    #[inline]
+    pub fn record(&self) {
+        self.record_n(1);
+    }
+
+    /// Counts `n` events (or bytes, or whatever the meter counts), now.
+    #[inline]
+    pub fn record_n(&self, n: u64) {
+        let key = self.key.load(Ordering::Relaxed);
+        match cache::get(key) {
+            Some(shard) if n != 0 => shard.ring().add(self.ticks.load(), n),
+            _ => self.record_uncached(n),
+        }
+    }
+
+    /// The thread's first record on this meter, or one whose cache entry another meter took.
+    #[cold]
+    #[inline(never)]
+    fn record_uncached(&self, n: u64) {
+        if n == 0 {
+            return;
+        }
+        let key = self.key();
+        let tick = self.ticks.load();
+        match cache::find(key, &self.roster, tick) {
+            Some(shard) => shard.ring().add(tick, n),
+            None => self.roster.overflow().add(tick, n),
+        }
+    }
+
+    /// A recorder with a shard of its own, for the tightest loops: it needs no look-up, and
+    /// recording on it costs about half. Past the meter's 256 shards it records on the ring
+    /// that all share.
+    ///
+    /// ```
+    /// static BYTES: tickring::Meter = tickring::Meter::new();
+    /// let mut bytes = BYTES.local();
+    /// for packet in [&b"one"[..], b"three"] {
+    ///     bytes.record_n(packet.len() as u64);
+    /// }
+    /// assert_eq!(BYTES.snapshot().total(), 8);
+    /// ```
+    #[must_use]
+    pub fn local(&self) -> LocalMeter<'_> {
+        // Gives the meter its start, and its clock a ticker.
+        self.key();
+        LocalMeter { meter: self, own: self.roster.join(), _not_sync: PhantomData }
+    }
+
+    /// All figures as of now, in one pass. Costs one reading of the clock, and a pass over 61
+    /// buckets for each thread that records; writes nothing that a recorder touches.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let (sums, now) = self.read();
+        Snapshot::new(&sums, now, self.started(now))
+    }
+
+    /// The sums, and the moment that they are of.
+    pub(crate) fn read(&self) -> (Sums, Moment) {
+        loop {
+            let now = self.clock.now();
+            if let Some(sums) = self.read_at(now) {
+                return (sums, now);
+            }
+        }
+    }
+
+    /// The sums as of `now`, unless the clock moves on so far during the pass that writers may
+    /// have replaced seconds that belong to it.
+    pub(crate) fn read_at(&self, now: Moment) -> Option<Sums> {
+        let sums = self.roster.read(now.tick());
+        (self.ticks.load().0 <= now.tick().0 + GUARD).then_some(sums)
+    }
+
+    /// How many shards the meter has. One thread needs one; a thread that ends leaves its own to
+    /// the next.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// The meter's key; the first call assigns it, starts the uptime and the clock.
+    fn key(&self) -> u64 {
+        match self.key.load(Ordering::Relaxed) {
+            0 => self.start(),
+            key => key,
+        }
+    }
+
+    #[cold]
+    fn start(&self) -> u64 {
+        self.clock.start();
+        self.started(self.clock.now());
+        // Of several threads that come here at once, the first sets the key for all.
+        let relaxed = Ordering::Relaxed;
+        match self.key.compare_exchange(0, unique_number(), relaxed, relaxed) {
+            Ok(_) => self.key.load(relaxed),
+            Err(key) => key,
+        }
+    }
+
+    /// When the meter was first used; `now`, if this is the first use.
+    fn started(&self, now: Moment) -> Moment {
+        let now = u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let mut started = self.started.load(Ordering::Relaxed);
+        if started == u64::MAX {
+            started = self.started.fetch_min(now, Ordering::Relaxed).min(now);
+        }
+        Moment::since_origin(Duration::from_nanos(started))
+    }
+}
+
+#[cfg(not(loom))]
+impl Default for Meter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meter")
+            .field("total", &self.snapshot().total())
+            .field("shards", &self.shards())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Records on a [`Meter`] through a shard of its own; made by [`Meter::local`].
+///
+/// It can move to another thread, but not be used by two at once. Dropping it gives the shard,
+/// with its counts, to the meter's next recorder.
+#[derive(Debug)]
+pub struct LocalMeter<'a> {
+    meter: &'a Meter,
+    /// Nothing if the meter had no shard left.
+    own: Option<(&'static Shard, Token)>,
+    _not_sync: PhantomData<std::cell::Cell<()>>,
+}
+
+impl LocalMeter<'_> {
+    /// Counts one event, now.
+    #[inline]
+    pub fn record(&mut self) {
+        self.record_n(1);
+    }
+
+    /// Counts `n` events, now.
+    #[inline]
+    pub fn record_n(&mut self, n: u64) {
+        let tick = self.meter.ticks.load();
+        match self.own {
+            Some((shard, _)) if n != 0 => shard.ring().add(tick, n),
+            _ => self.record_shared(n),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_shared(&self, n: u64) {
+        if n != 0 {
+            self.meter.roster.overflow().add(self.meter.ticks.load(), n);
+        }
+    }
+}
+
+impl Drop for LocalMeter<'_> {
+    fn drop(&mut self) {
+        if let Some((shard, token)) = self.own {
+            shard.give_back(token);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What can be wrong with a service.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+
+use super::catalogue;
+
+/// Why a service can't be built, or has no such meter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The name of a service or an event is not of the form that names have.
+    BadName {
+        /// The name.
+        name: String,
+    },
+    /// The catalogue has no service of this name.
+    NotInCatalogue {
+        /// The name.
+        name: String,
+    },
+    /// The service counts nothing.
+    NoEvents {
+        /// The service.
+        service: String,
+    },
+    /// The service names an event twice.
+    DuplicateEvent {
+        /// The service.
+        service: String,
+        /// The event.
+        event: String,
+    },
+    /// The service has no such event.
+    UnknownEvent {
+        /// The service.
+        service: String,
+        /// The event that was asked for.
+        event: String,
+        /// The events that the service has.
+        known: Vec<String>,
+    },
+    /// The event's figures come from a source, so there is nothing to record on.
+    NotRecorded {
+        /// The service.
+        service: String,
+        /// The event.
+        event: String,
+    },
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadName { name } => write!(
+                f,
+                "bad name {name:?}: a service or event is named by 1 to 128 of A-Z a-z 0-9 _ -"
+            ),
+            Self::NotInCatalogue { name } => {
+                let known: Vec<_> = catalogue().iter().map(|profile| &*profile.name).collect();
+                write!(f, "no service {name:?} in the catalogue, which has: {}", known.join(", "))
+            }
+            Self::NoEvents { service } => {
+                write!(f, "service {service:?} has no events: it needs at least one")
+            }
+            Self::DuplicateEvent { service, event } => {
+                write!(f, "service {service:?} names event {event:?} twice")
+            }
+            Self::UnknownEvent { service, event, known } => {
+                write!(f, "unknown event {event:?}: service {service:?} has: {}", known.join(", "))
+            }
+            Self::NotRecorded { service, event } => write!(
+                f,
+                "event {event:?} of service {service:?} has a source of its own and can't be \
+                 recorded"
+            ),
+        }
+    }
+}
+
+impl Error for ServiceError {}
+
+/// Why a service can't be registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The registry has a service of this name already.
+    DuplicateService {
+        /// The name.
+        name: String,
+    },
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuplicateService { name } => write!(f, "service {name:?} is registered already"),
+        }
+    }
+}
+
+impl Error for RegistryError {}
+
+/// Why an event's figures can't be had: its source failed.
+#[derive(Debug)]
+pub struct Unavailable {
+    event: Box<str>,
+    reason: Reason,
+}
+
+#[derive(Debug)]
+enum Reason {
+    Failed(Box<dyn Error + Send + Sync>),
+    Panicked(String),
+}
+
+impl Unavailable {
+    pub(super) fn failed(event: &str, error: Box<dyn Error + Send + Sync>) -> Self {
+        Self { event: event.into(), reason: Reason::Failed(error) }
+    }
+
+    pub(super) fn panicked(event: &str, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let text = text.unwrap_or("no message").to_owned();
+        Self { event: event.into(), reason: Reason::Panicked(text) }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let event = &self.event;
+        match &self.reason {
+            Reason::Failed(error) => write!(f, "the source of event {event:?} failed: {error}"),
+            Reason::Panicked(text) => write!(f, "the source of event {event:?} panicked: {text}"),
+        }
+    }
+}
+
+impl Error for Unavailable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.reason {
+            Reason::Failed(error) => Some(error.as_ref()),
+            Reason::Panicked(_) => None,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Services: named groups of meters, and the documents made of their figures.
+
+mod builder;
+mod catalogue;
+mod error;
+mod event_rate;
+mod profile;
+mod registry;
+
+pub use builder::ServiceBuilder;
+pub use catalogue::catalogue;
+pub use error::{RegistryError, ServiceError, Unavailable};
+pub use event_rate::{EventFigures, EventRate, Figures, Timestamp};
+pub use profile::{Basis, Profile};
+pub use registry::{Registry, Services};
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::clock::Clock;
+use crate::meter::Meter;
+use crate::snapshot::Snapshot;
+use crate::tick::Moment;
+use builder::Source;
+
+/// A service of the fleet: a name, what it counts, and since when.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use tickring::Service;
+///
+/// let billing = Service::builder("billing").port(9001).event("invoice").build()?;
+/// let invoices = billing.meter("invoice")?; // look it up once, keep it
+/// invoices.record();
+/// assert_eq!(billing.snapshot()?.total(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Service {
+    profile: Profile,
+    clock: Clock,
+    started: Moment,
+    started_at: SystemTime,
+    events: Vec<Event>,
+    by_name: HashMap<Box<str>, usize>,
+}
+
+/// One kind of event that a service counts.
+#[derive(Debug)]
+pub struct Event {
+    name: Box<str>,
+    figures: FiguresFrom,
+}
+
+#[derive(Clone, Debug)]
+enum FiguresFrom {
+    Meter(Arc<Meter>),
+    Source(Source),
+}
+
+impl Event {
+    /// The event's name, unique within its service.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The meter that counts this event; `None` if a source of the service's own tells its
+    /// figures.
+    #[must_use]
+    pub fn meter(&self) -> Option<&Arc<Meter>> {
+        match &self.figures {
+            FiguresFrom::Meter(meter) => Some(meter),
+            FiguresFrom::Source(_) => None,
+        }
+    }
+
+    /// The event's figures now.
+    ///
+    /// # Errors
+    ///
+    /// If the event has a source and that fails or panics.
+    pub fn snapshot(&self) -> Result<Snapshot, Unavailable> {
+        match &self.figures {
+            FiguresFrom::Meter(meter) => Ok(meter.snapshot()),
+            // A source that panics half-way is asked again next time, from the start: what it
+            // left behind is its own affair.
+            FiguresFrom::Source(source) => match catch_unwind(AssertUnwindSafe(|| source.ask())) {
+                Ok(answer) => answer.map_err(|error| Unavailable::failed(&self.name, error)),
+                Err(panic) => Err(Unavailable::panicked(&self.name, panic.as_ref())),
+            },
+        }
+    }
+}
+
+impl Service {
+    /// A service of the embedded [`catalogue`].
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotInCatalogue`], which lists the names that are.
+    pub fn from_catalogue(name: &str) -> Result<Self, ServiceError> {
+        Self::builder_from_catalogue(name)?.build()
+    }
+
+    /// A service of the embedded [`catalogue`], to be changed before it is built.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotInCatalogue`], which lists the names that are.
+    pub fn builder_from_catalogue(name: &str) -> Result<ServiceBuilder, ServiceError> {
+        match catalogue().iter().find(|profile| profile.name == name) {
+            Some(profile) => Ok(ServiceBuilder::from(profile.clone())),
+            None => Err(ServiceError::NotInCatalogue { name: name.into() }),
+        }
+    }
+
+    /// A service of one's own.
+    pub fn builder(name: impl Into<String>) -> ServiceBuilder {
+        ServiceBuilder::new(name.into())
+    }
+
+    /// The service's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.profile.name
+    }
+
+    /// What the service was built from.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The meter of an event. Look it up once and keep it: that is what makes recording cheap.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::UnknownEvent`], which lists the events there are, and
+    /// [`ServiceError::NotRecorded`] if the event has a source instead of a meter.
+    pub fn meter(&self, event: &str) -> Result<Arc<Meter>, ServiceError> {
+        match self.event(event) {
+            Some(Event { figures: FiguresFrom::Meter(meter), .. }) => Ok(Arc::clone(meter)),
+            Some(_) => Err(ServiceError::NotRecorded {
+                service: self.profile.name.clone(),
+                event: event.into(),
+            }),
+            None => Err(ServiceError::UnknownEvent {
+                service: self.profile.name.clone(),
+                event: event.into(),
+                known: self.profile.events.clone(),
+            }),
+        }
+    }
+
+    /// An event by its name.
+    #[must_use]
+    pub fn event(&self, name: &str) -> Option<&Event> {
+        self.by_name.get(name).map(|&index| &self.events[index])
+    }
+
+    /// The service's events, in the order of its profile.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The time since the service was built.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.clock.now().since(self.started)
+    }
+
+    /// When the service was built, by the wall clock. For display: durations are never computed
+    /// from it.
+    #[must_use]
+    pub fn started_at(&self) -> SystemTime {
+        self.started_at
+    }
+
+    /// The figures of all events together. Its uptime is the service's.
+    ///
+    /// # Errors
+    ///
+    /// If an event has a source and that fails or panics.
+    pub fn snapshot(&self) -> Result<Snapshot, Unavailable> {
+        Ok(Snapshot::sum(self.snapshots()?.iter(), self.uptime()))
+    }
+
+    /// The figures of each event, in the order of [`events`](Self::events); their uptime is the
+    /// service's.
+    ///
+    /// # Errors
+    ///
+    /// If an event has a source and that fails or panics.
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>, Unavailable> {
+        let uptime = self.uptime();
+        self.events.iter().map(|event| Ok(event.snapshot()?.with_uptime(uptime))).collect()
+    }
+
+    /// The event-rate document: what `GET /api/v1/event-rate` answers.
+    #[must_use]
+    pub fn event_rate(&self) -> EventRate {
+        EventRate::of(self, false)
+    }
+
+    /// The event-rate document with the last 60 seconds one by one.
+    #[must_use]
+    pub fn event_rate_with_series(&self) -> EventRate {
+        EventRate::of(self, true)
+    }
+}

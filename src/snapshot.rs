@@ -1,0 +1,154 @@
+//! A meter's figures at one moment, as plain values, and the arithmetic of a rate.
+
+use std::time::Duration;
+
+use crate::tick::Moment;
+use crate::window::{REACH, Sums};
+
+/// The length of the window.
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW_SECONDS: f64 = 60.0;
+const SECONDS_PER_HOUR: f64 = 3600.0;
+
+/// A meter's figures at one moment. Nothing here moves any more: all figures are of the same
+/// pass over the meter, and agree with one another.
+///
+/// No figure is ever negative, infinite or NaN.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    total: u64,
+    /// The oldest second and the window, oldest first.
+    by_second: [u64; REACH + 1],
+    /// The events of the oldest second that count, as a share of them is still in the window.
+    oldest_share: f64,
+    last_event_age: Option<Duration>,
+    uptime: Duration,
+}
+
+impl Snapshot {
+    pub(crate) fn new(sums: &Sums, now: Moment, started: Moment) -> Self {
+        let last_event_age = sums.last.map(|last| {
+            let end = Duration::from_secs(last.as_seconds().saturating_add(1));
+            now.since(Moment::since_origin(end))
+        });
+        Self {
+            total: sums.total,
+            by_second: sums.by_second,
+            oldest_share: (1.0 - now.fraction()) * to_f64(sums.by_second[0]),
+            last_event_age,
+            uptime: now.since(started),
+        }
+    }
+
+    /// Several snapshots as one: counts add up, the last event is the latest of all. Without any
+    /// it is the snapshot of a meter on which nothing was recorded.
+    #[cfg(feature = "service")]
+    pub(crate) fn sum<'a>(parts: impl Iterator<Item = &'a Self>, uptime: Duration) -> Self {
+        let mut sum = Self {
+            total: 0,
+            by_second: [0; REACH + 1],
+            oldest_share: 0.0,
+            last_event_age: None,
+            uptime,
+        };
+        for part in parts {
+            sum.total = sum.total.saturating_add(part.total);
+            sum.oldest_share += part.oldest_share;
+            let ages = sum.last_event_age.into_iter().chain(part.last_event_age);
+            sum.last_event_age = ages.min();
+            for (sum, count) in sum.by_second.iter_mut().zip(&part.by_second) {
+                *sum = sum.saturating_add(*count);
+            }
+        }
+        sum
+    }
+
+    /// The same figures for a meter that has been up for `uptime`.
+    #[cfg(feature = "service")]
+    pub(crate) fn with_uptime(self, uptime: Duration) -> Self {
+        Self { uptime, ..self }
+    }
+
+    /// All events ever recorded.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Events in the last 60 clock seconds, the current one included: an exact count, in which an
+    /// event shows at once. Never more than [`total`](Self::total).
+    #[must_use]
+    pub fn events_in_window(&self) -> u64 {
+        self.per_second().iter().sum()
+    }
+
+    /// Events a second over the last 60 s.
+    ///
+    /// At a fraction f of the current second, with c the counts of whole seconds and s the
+    /// current one, this is (c[s-59] + … + c[s] + (1 - f) · c[s-60]) / 60: the oldest second
+    /// counts as far as it is less than 60 s old. Without that part the rate of a steady stream
+    /// would swing by a sixtieth each second. It is exactly 0 at the latest 61 s after the last
+    /// event. A meter younger than a minute counts its missing past as silence; see
+    /// [`covered`](Self::covered).
+    #[must_use]
+    pub fn events_per_second(&self) -> f64 {
+        (to_f64(self.events_in_window()) + self.oldest_share) / WINDOW_SECONDS
+    }
+
+    /// [`events_per_second`](Self::events_per_second) times 3600.
+    #[must_use]
+    pub fn events_per_hour(&self) -> f64 {
+        self.events_per_second() * SECONDS_PER_HOUR
+    }
+
+    /// The mean rate since the start: total / uptime, and 0 at uptime 0.
+    #[must_use]
+    pub fn lifetime_per_second(&self) -> f64 {
+        if self.uptime.is_zero() {
+            return 0.0;
+        }
+        to_f64(self.total()) / self.uptime.as_secs_f64()
+    }
+
+    /// The time since the meter's first use (a record or a snapshot), or since its service
+    /// was made.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.uptime
+    }
+
+    /// How much of the window the meter has lived through: its uptime, at most 60 s.
+    /// `events_in_window / covered` is the rate without the warm-up.
+    #[must_use]
+    pub fn covered(&self) -> Duration {
+        self.uptime.min(WINDOW)
+    }
+
+    /// The largest count of any one second of the window.
+    #[must_use]
+    pub fn peak_per_second(&self) -> u64 {
+        self.per_second().iter().copied().max().unwrap_or(0)
+    }
+
+    /// The window by second, oldest first; the last is the current, unfinished second.
+    #[must_use]
+    #[allow(clippy::missing_panics_doc)] // The sizes are constants.
+    pub fn per_second(&self) -> &[u64; REACH] {
+        self.by_second.last_chunk().expect("61 seconds contain 60")
+    }
+
+    /// How long there has been no event: the time since the end of the last second that had one,
+    /// or zero while that second is the current one. So the true age is at most a second more.
+    /// `None` if nothing was ever recorded. It tells an idle service (it grows) from a dead one
+    /// (it can't be read), at any age.
+    #[must_use]
+    pub fn last_event_age(&self) -> Option<Duration> {
+        self.last_event_age
+    }
+}
+
+/// Counts above 2^53 lose their last digits here, and only here.
+#[allow(clippy::cast_precision_loss)]
+fn to_f64(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,69 @@
+//! A tick is a whole second since its clock's origin; a moment is a tick and a fraction of it.
+
+use std::time::Duration;
+
+/// The number of buckets in a ring, and so the number of ticks in a lap.
+#[cfg(not(loom))]
+pub(crate) const SLOTS: usize = 64;
+/// Small, so that a model can go round the ring and look at all of it.
+#[cfg(loom)]
+pub(crate) const SLOTS: usize = 4;
+
+/// A whole second since a clock's origin. Ticks of different clocks do not compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tick(pub(crate) u64);
+
+impl Tick {
+    /// The tick that begins `seconds` after the clock's origin.
+    #[must_use]
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// Whole seconds between the clock's origin and the start of this tick.
+    #[must_use]
+    pub const fn as_seconds(self) -> u64 {
+        self.0
+    }
+
+    /// Which bucket of a ring this tick falls on.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // Below 64.
+    pub(crate) const fn slot(self) -> usize {
+        (self.0 % SLOTS as u64) as usize
+    }
+
+    /// How many times the ring has been gone round before this tick.
+    #[inline]
+    pub(crate) const fn lap(self) -> u64 {
+        self.0 / SLOTS as u64
+    }
+}
+
+/// A point on a clock, as a reader sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(Duration);
+
+impl Moment {
+    pub(crate) const fn since_origin(elapsed: Duration) -> Self {
+        Self(elapsed)
+    }
+
+    pub(crate) const fn tick(self) -> Tick {
+        Tick(self.0.as_secs())
+    }
+
+    /// How much of the current second has passed, in [0, 1).
+    pub(crate) fn fraction(self) -> f64 {
+        f64::from(self.0.subsec_nanos()) / 1e9
+    }
+
+    pub(crate) const fn elapsed(self) -> Duration {
+        self.0
+    }
+
+    /// The time since `earlier`, or zero if that is in the future.
+    pub(crate) const fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}

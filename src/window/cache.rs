@@ -1,0 +1,185 @@
+//! How a thread finds its shard of a meter.
+//!
+//! Three levels: a direct-mapped cache of plain cells, without destructor, so that a hit costs a
+//! comparison; behind it a map of all shards that the thread owns; behind that the meter's
+//! roster. Keys are unique for the life of the process, so an entry of a dropped meter cannot
+//! match anything any more.
+//!
+//! When the thread ends, the map's destructor empties the cache and gives the shards back. What
+//! the thread still records after that (in destructors of other thread-locals) finds neither
+//! cache entry nor map, and goes to the meter's shared ring.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::roster::Roster;
+use super::shard::{Shard, Token};
+use crate::sync::per_thread;
+use crate::tick::Tick;
+
+/// Entries of the cache. With 256 the low byte of a key is an index that needs no check.
+const ENTRIES: usize = 256;
+
+/// A key that no meter has. Not 0: that is a meter that has no key yet, and must not be found.
+const NO_METER: u64 = u64::MAX;
+
+struct Cache {
+    keys: [Cell<u64>; ENTRIES],
+    shards: [Cell<&'static Shard>; ENTRIES],
+}
+
+/// What an empty entry points to. Nothing is ever recorded on it.
+#[cfg(not(loom))]
+static NOWHERE: Shard = Shard::new();
+
+per_thread! {
+    static CACHE: Cache = Cache {
+        keys: [const { Cell::new(NO_METER) }; ENTRIES],
+        #[cfg(not(loom))]
+        shards: [const { Cell::new(&NOWHERE) }; ENTRIES],
+        #[cfg(loom)]
+        shards: {
+            let nowhere: &'static Shard = Box::leak(Box::new(Shard::new()));
+            std::array::from_fn(|_| Cell::new(nowhere))
+        },
+    };
+}
+
+per_thread! {
+    static OWNED: RefCell<Option<Owned>> = RefCell::new(None);
+}
+
+/// The entry for `key`, if it is there.
+#[inline]
+pub(crate) fn get(key: u64) -> Option<&'static Shard> {
+    CACHE.with(|cache| {
+        let index = index(key);
+        (cache.keys[index].get() == key).then(|| cache.shards[index].get())
+    })
+}
+
+/// The low byte: with [`ENTRIES`] of 256 it is always in bounds.
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+fn index(key: u64) -> usize {
+    usize::from(key as u8)
+}
+
+fn put(key: u64, shard: &'static Shard) {
+    CACHE.with(|cache| {
+        let index = index(key);
+        cache.keys[index].set(key);
+        cache.shards[index].set(shard);
+    });
+}
+
+fn forget_all() {
+    CACHE.with(|cache| cache.keys.iter().for_each(|key| key.set(NO_METER)));
+}
+
+/// The thread's shard of the meter with this key, joined now if need be. Nothing if the meter's
+/// shards are all taken, the thread is past recording on its own, or this is a record made while
+/// the thread is joining (by its allocator, say).
+#[cold]
+pub(crate) fn find(key: u64, roster: &Roster, now: Tick) -> Option<&'static Shard> {
+    OWNED
+        .try_with(|owned| {
+            let mut owned = owned.try_borrow_mut().ok()?;
+            let shard = owned.get_or_insert_default().find(key, roster, now)?;
+            put(key, shard);
+            Some(shard)
+        })
+        .ok()
+        .flatten()
+}
+
+/// What a thread found when it looked for a shard of a meter.
+enum Found {
+    Owned(&'static Shard, Token),
+    /// All taken, in this second. The next second is soon enough to look again.
+    NoneIn(Tick),
+}
+
+/// A thread's shards by the key of their meter.
+#[derive(Default)]
+struct Owned {
+    by_key: HashMap<u64, Found, BuildHasherDefault<KeyHasher>>,
+    /// Size at which entries of dropped meters are swept out.
+    sweep_at: usize,
+}
+
+impl Owned {
+    fn find(&mut self, key: u64, roster: &Roster, now: Tick) -> Option<&'static Shard> {
+        match self.by_key.get(&key) {
+            Some(&Found::Owned(shard, _)) => return Some(shard),
+            Some(&Found::NoneIn(second)) if second == now => return None,
+            _ => {}
+        }
+        let found = match roster.join() {
+            Some((shard, token)) => Found::Owned(shard, token),
+            None => Found::NoneIn(now),
+        };
+        let shard = found.shard();
+        self.sweep();
+        self.by_key.insert(key, found);
+        shard
+    }
+
+    /// Drops entries of dropped meters whenever the map has doubled: O(1) for each entry made.
+    fn sweep(&mut self) {
+        if self.by_key.len() >= self.sweep_at {
+            self.by_key.retain(|_, found| found.is_in_force());
+            self.sweep_at = 64.max(2 * self.by_key.len());
+        }
+    }
+}
+
+impl Found {
+    fn shard(&self) -> Option<&'static Shard> {
+        match self {
+            Self::Owned(shard, _) => Some(shard),
+            Self::NoneIn(_) => None,
+        }
+    }
+
+    fn is_in_force(&self) -> bool {
+        match self {
+            Self::Owned(shard, token) => shard.is_owned_by(*token),
+            Self::NoneIn(_) => false,
+        }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // First the cache: an entry must not outlive the ownership behind it.
+        forget_all();
+        for found in self.by_key.values() {
+            if let Found::Owned(shard, token) = found {
+                shard.give_back(*token);
+            }
+        }
+    }
+}
+
+/// Keys are consecutive numbers; one multiplication spreads them well enough.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        // 2^64 divided by the golden ratio (Fibonacci hashing).
+        self.0 = (self.0 ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}

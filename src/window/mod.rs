@@ -1,0 +1,71 @@
+//! The window: one meter's events by second, kept by many threads.
+//!
+//! From the bottom up: a [`bucket`] is one second's count, with the lap it belongs to, in one
+//! word. A [`ring`] is 64 of them and a total, written by the one thread that owns it; a
+//! [`shared`] ring is the same for any number of writers. A [`shard`] is a ring that changes
+//! owners; a meter's shards hang on its [`roster`], and each thread finds its own through a
+//! thread-local [`cache`].
+//!
+//! # Orderings
+//!
+//! Four pairs carry everything; all else is Relaxed and says so where it isn't obvious.
+//!
+//! 1. **bucket `Release` → reader's bucket `Acquire`.** A writer stores the total, then the
+//!    bucket. A reader loads the buckets, then the total. Whoever sees an event in a bucket sees
+//!    it in the total too, so window ≤ total in every read.
+//! 2. **owner `Release` (give back) → owner `Acquire` (adopt).** The next owner of a shard goes on
+//!    from the counts that the last one left.
+//! 3. **roster link `Release` (append) → link `Acquire` (walk).** Who finds a shard on a roster
+//!    finds it zeroed. (`OnceLock`, or its model, does this.)
+//! 4. **pool mutex.** A recycled shard's zeroes are ordered before its next life.
+//!
+//! # Cases at the turn of a second
+//!
+//! A shard's writer W and a reader R whose window contains second k, in slot i:
+//!
+//! 1. R loads slot i before W replaces it: R sees the older lap's word. Its lap says whether it
+//!    belongs to R's window: then it counts, otherwise it is skipped.
+//! 2. R loads after: R sees k's count, and by pair 1 a total that has it.
+//! 3. Lap and count share a word, so there is no in-between, and nothing to clear beforehand.
+//! 4. W is ahead of R's "now": seconds s+1 to s+3 fall on the three slots outside R's window.
+//!    A reader that was held up for longer than that notices (the published tick tells) and
+//!    reads again.
+//!
+//! The shared ring adds the races between writers; see [`shared`].
+
+pub(crate) mod bucket;
+pub(crate) mod cache;
+pub(crate) mod ring;
+pub(crate) mod roster;
+pub(crate) mod shard;
+pub(crate) mod shared;
+
+pub(crate) use self::roster::Roster;
+
+use crate::tick::{SLOTS, Tick};
+
+/// Seconds that a window reaches back from the current one: 60 whole seconds counting the
+/// current one, and one more for the part of it that is still less than 60 s old.
+#[cfg(not(loom))]
+pub(crate) const REACH: usize = 60;
+/// In a model's ring of four.
+#[cfg(loom)]
+pub(crate) const REACH: usize = 2;
+
+/// How far a writer may be ahead of a reader before it overwrites what the reader reads.
+pub(crate) const GUARD: u64 = (SLOTS - REACH - 1) as u64;
+
+/// What a reader collects over all rings of a meter.
+#[derive(Clone, Debug)]
+pub(crate) struct Sums {
+    /// Events by second, oldest first. The last is the reader's current second.
+    pub(crate) by_second: [u64; REACH + 1],
+    /// Events ever.
+    pub(crate) total: u64,
+    /// The last second in which something was recorded.
+    pub(crate) last: Option<Tick>,
+}
+
+impl Sums {
+    pub(crate) const EMPTY: Self = Self { by_second: [0; REACH + 1], total: 0, last: None };
+}

@@ -1,0 +1,108 @@
+//! The shards of one meter: a list that grows at its end and is read without a lock.
+//!
+//! A newcomer walks the list and adopts the first shard without owner; at the end it appends one
+//! of its own. Two that append at once meet at the same link: one is first, the other walks on.
+//! Appending stops at [`CAP`]; who comes then gets no shard and writes to the meter's shared ring.
+//! Links are only ever set, and freed with the meter, so a reader needs no protection.
+
+use super::Sums;
+use super::shard::{Shard, Token};
+use super::shared::SharedRing;
+use crate::sync::{OnceLock, const_unless_loom};
+use crate::tick::Tick;
+
+/// The most shards that a meter can have.
+#[cfg(not(loom))]
+pub(crate) const CAP: usize = 256;
+/// Small, so that a model can reach it.
+#[cfg(loom)]
+pub(crate) const CAP: usize = 2;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Roster {
+    first: OnceLock<Box<Entry>>,
+    overflow: OnceLock<Box<SharedRing>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    shard: &'static Shard,
+    next: OnceLock<Box<Entry>>,
+}
+
+impl Roster {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self { first: OnceLock::new(), overflow: OnceLock::new() }
+        }
+    }
+
+    /// A shard for the caller alone, or nothing when the cap is reached.
+    pub(crate) fn join(&self) -> Option<(&'static Shard, Token)> {
+        let mut link = &self.first;
+        for _ in 0..CAP {
+            if link.get().is_none() {
+                let (shard, token) = Shard::take();
+                match link.set(Box::new(Entry { shard, next: OnceLock::new() })) {
+                    Ok(()) => return Some((shard, token)),
+                    // Somebody was first: on from theirs, and back with ours.
+                    Err(_) => Shard::recycle(std::iter::once(shard)),
+                }
+            }
+            let entry = link.get()?;
+            if let Some(token) = entry.shard.adopt() {
+                return Some((entry.shard, token));
+            }
+            link = &entry.next;
+        }
+        None
+    }
+
+    /// The ring for those who have no shard.
+    pub(crate) fn overflow(&self) -> &SharedRing {
+        loop {
+            if let Some(ring) = self.overflow.get() {
+                return ring;
+            }
+            // If another thread is first, its ring is there in the next round.
+            let _ = self.overflow.set(Box::new(SharedRing::new()));
+        }
+    }
+
+    fn shards(&self) -> impl Iterator<Item = &'static Shard> {
+        let first = self.first.get();
+        std::iter::successors(first, |entry| entry.next.get()).map(|entry| entry.shard)
+    }
+
+    /// How many shards there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shards().count()
+    }
+
+    /// The sums over all rings, as of second `now`.
+    pub(crate) fn read(&self, now: Tick) -> Sums {
+        let mut sums = Sums::EMPTY;
+        for shard in self.shards() {
+            shard.ring().read(now, &mut sums);
+        }
+        if let Some(overflow) = self.overflow.get() {
+            overflow.read(now, &mut sums);
+        }
+        sums
+    }
+}
+
+impl Drop for Roster {
+    fn drop(&mut self) {
+        Shard::recycle(self.shards());
+        // Link by link: dropping the first entry would recurse down the whole list.
+        #[cfg(not(loom))]
+        {
+            let mut entry = self.first.take();
+            while let Some(mut held) = entry {
+                entry = held.next.take();
+            }
+        }
+    }
+}

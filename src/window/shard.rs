@@ -1,0 +1,126 @@
+//! A ring that changes owners, and the pool that shards come from and return to.
+//!
+//! A shard lives for ever (`&'static`), so that safe code can keep it in a thread-local. What
+//! ends is its time on a meter: dropping the meter clears its shards and puts them in the pool.
+//!
+//! # Ownership
+//!
+//! `owner` holds the token of the ownership that is in force, or [`FREE`]. Tokens are unique for
+//! the life of the process, one for each time a shard is taken. So giving a shard back is a
+//! compare-exchange from one's own token, and can do no harm when the shard has long been
+//! recycled:
+//!
+//! 1. *Thread T ends while T' looks for a shard*: T exchanges its token for FREE (Release) after
+//!    its last store; T' exchanges FREE for its own token (Acquire). T' sees all that T stored.
+//!    Of several newcomers one exchange succeeds.
+//! 2. *A meter is dropped while T, which still holds its shard, lives on*: the shard is cleared
+//!    and pooled. T never records on it again: a key never comes back, so neither T's cache nor
+//!    its map can match it.
+//! 3. *T ends after that*: its exchange finds another token, or FREE, and does nothing.
+//! 4. *T ends while the meter is being dropped*: the exchange comes before the drop's store of
+//!    FREE (both leave FREE) or after it (case 3).
+
+use crossbeam_utils::CachePadded;
+
+use super::ring::Ring;
+use crate::sync::{AtomicU64, Mutex, Ordering, const_unless_loom, process_wide};
+
+const FREE: u64 = 0;
+
+/// Names one ownership of one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token(u64);
+
+process_wide! {
+    /// The last number given out. Relaxed: all that matters is that no number comes twice.
+    static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
+}
+
+process_wide! {
+    /// Shards of meters that are gone: cleared, and without owner.
+    static POOL: Mutex<Vec<&'static Shard>> = Mutex::new(Vec::new());
+}
+
+/// A number, from 1 up, that was never given out before. At a thousand million a second they
+/// last 584 years.
+pub(crate) fn unique_number() -> u64 {
+    LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// See the [module](self). Padded, so that no two shards share a line.
+#[derive(Debug)]
+pub(crate) struct Shard(CachePadded<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    owner: AtomicU64,
+    ring: Ring,
+}
+
+impl Shard {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self(CachePadded::new(Inner { owner: AtomicU64::new(FREE), ring: Ring::new() }))
+        }
+    }
+
+    /// Takes a shard from the pool, or makes one. It is the caller's, and on no meter yet.
+    pub(crate) fn take() -> (&'static Self, Token) {
+        let pooled = POOL.lock().ok().and_then(|mut pool| pool.pop());
+        let shard = pooled.unwrap_or_else(|| {
+            crate::diagnostics::count_shard();
+            Box::leak(Box::new(Self::new()))
+        });
+        let token = Token(unique_number());
+        // Relaxed: nobody else has it. Its next life is published by the roster (pair 3).
+        shard.0.owner.store(token.0, Ordering::Relaxed);
+        (shard, token)
+    }
+
+    /// Makes the caller the owner if there is none.
+    pub(crate) fn adopt(&self) -> Option<Token> {
+        // Relaxed: only a look, so that a walk along a roster leaves the owners' lines alone.
+        if self.0.owner.load(Ordering::Relaxed) != FREE {
+            return None;
+        }
+        let token = Token(unique_number());
+        // Acquire: partner of the Release in `give_back`.
+        self.0
+            .owner
+            .compare_exchange(FREE, token.0, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+            .then_some(token)
+    }
+
+    /// Ends an ownership, if it is still in force.
+    pub(crate) fn give_back(&self, token: Token) {
+        // Release: partner of the Acquire in `adopt`. Failure means that the shard is somebody
+        // else's by now, and tells nothing: Relaxed.
+        let _ = self.0.owner.compare_exchange(token.0, FREE, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Whether an ownership is in force. Relaxed: an owner sees its own token; for anybody else
+    /// this is a hint.
+    pub(crate) fn is_owned_by(&self, token: Token) -> bool {
+        self.0.owner.load(Ordering::Relaxed) == token.0
+    }
+
+    /// Clears shards of a meter that is gone and puts them in the pool.
+    pub(crate) fn recycle(shards: impl Iterator<Item = &'static Self>) {
+        let cleared = shards.inspect(|shard| {
+            shard.0.owner.store(FREE, Ordering::Relaxed);
+            shard.0.ring.clear();
+        });
+        // Poisoning is impossible (no code that can panic runs under the lock, but for running
+        // out of memory); should it happen all the same, the shards are leaked.
+        if let Ok(mut pool) = POOL.lock() {
+            pool.extend(cleared);
+        }
+    }
+
+    /// For the owner to write and anybody to read.
+    #[inline]
+    pub(crate) fn ring(&self) -> &Ring {
+        &self.0.ring
+    }
+}
