@@ -85,7 +85,7 @@ impl Snapshot {
     /// Events a second over the last 60 s.
     ///
     /// At a fraction f of the current second, with c the counts of whole seconds and s the
-    /// current one, this is (c[s-59] + … + c[s] + (1 - f) · c[s-60]) / 60: the oldest second
+    /// current one, this is `(c[s-59] + … + c[s] + (1 - f) · c[s-60]) / 60`: the oldest second
     /// counts as far as it is less than 60 s old. Without that part the rate of a steady stream
     /// would swing by a sixtieth each second. It is exactly 0 at the latest 61 s after the last
     /// event. A meter younger than a minute counts its missing past as silence; see
