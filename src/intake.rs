@@ -14,7 +14,8 @@ pub enum Reason {
     UnknownEvent,
     /// It is well-formed, but of a kind that is not counted here (a gauge, a set, …).
     UnsupportedType,
-    /// It can't be read: not UTF-8, a part missing, not a number, a rate outside (0, 1].
+    /// It can't be read: not UTF-8, a part missing, not a number, a rate outside (0, 1],
+    /// a value beyond 2^53.
     Malformed,
     /// Its value is negative. Events don't go away.
     Negative,
@@ -22,11 +23,13 @@ pub enum Reason {
     TooLong,
     /// It names something new, and the cap for what is registered on the way is reached.
     OverCap,
+    /// A datagram that the kernel dropped, because more came than the receive buffer holds.
+    KernelDrop,
 }
 
 impl Reason {
     /// All reasons, in the order in which they are shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::UnknownService,
         Self::UnknownEvent,
         Self::UnsupportedType,
@@ -34,6 +37,7 @@ impl Reason {
         Self::Negative,
         Self::TooLong,
         Self::OverCap,
+        Self::KernelDrop,
     ];
 
     /// The reason as a label: lower case, with underscores.
@@ -47,6 +51,7 @@ impl Reason {
             Self::Negative => "negative",
             Self::TooLong => "too_long",
             Self::OverCap => "over_cap",
+            Self::KernelDrop => "kernel_drop",
         }
     }
 }
@@ -72,7 +77,12 @@ impl Rejections {
 
     /// Counts one piece of input.
     pub fn count(&self, reason: Reason) {
-        self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
+        self.count_n(reason, 1);
+    }
+
+    /// Counts `n` pieces of input.
+    pub fn count_n(&self, reason: Reason, n: u64) {
+        self.0[reason as usize].fetch_add(n, Ordering::Relaxed);
     }
 
     /// How many pieces of input were not used for this reason.
@@ -98,6 +108,6 @@ mod tests {
             (0..times).for_each(|_| rejections.clone().count(reason));
         }
         let counts: Vec<_> = rejections.iter().map(|(_, count)| count).collect();
-        assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 }

@@ -10,6 +10,8 @@ mod meter;
 #[cfg(feature = "service")]
 mod service;
 mod snapshot;
+#[cfg(feature = "statsd")]
+pub mod statsd;
 mod sync;
 mod tick;
 mod window;

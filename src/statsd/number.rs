@@ -1,0 +1,136 @@
+//! Numbers of a `StatsD` line, and the events they amount to.
+
+use crate::intake::Reason;
+
+/// The most events of a line: up to here all whole numbers are exact, here and in JSON.
+const MAX: u64 = 1 << 53;
+
+/// A number of events: the whole ones, and what is left over, at least 0 and less than 1.
+///
+/// Whole numbers never go through floating point, so they add up exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Amount {
+    /// Whole events.
+    pub whole: u64,
+    /// The rest, in \[0, 1).
+    pub fraction: f64,
+}
+
+impl Amount {
+    /// `whole` events.
+    pub(super) const fn events(whole: u64) -> Self {
+        Self { whole, fraction: 0.0 }
+    }
+
+    /// As many events as a value says.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, Reason> {
+        match whole(text) {
+            Some(whole) => Ok(Self::events(whole)),
+            None => Self::from_f64(number(text)?),
+        }
+    }
+
+    pub(super) fn plus(self, other: Self) -> Result<Self, Reason> {
+        let fraction = self.fraction + other.fraction;
+        let carry = fraction >= 1.0;
+        let whole = self.whole + other.whole + u64::from(carry);
+        if whole > MAX {
+            return Err(Reason::Malformed);
+        }
+        Ok(Self { whole, fraction: if carry { fraction - 1.0 } else { fraction } })
+    }
+
+    /// The events that a sample of one in `1 / rate` stands for.
+    pub(super) fn sampled(self, rate: f64) -> Result<Self, Reason> {
+        #[allow(clippy::cast_precision_loss, clippy::float_cmp)] // At most 2^53; exactly 1.
+        if rate == 1.0 {
+            Ok(self)
+        } else {
+            Self::from_f64((self.whole as f64 + self.fraction) / rate)
+        }
+    }
+
+    fn from_f64(value: f64) -> Result<Self, Reason> {
+        #[allow(clippy::cast_precision_loss)] // A power of two.
+        if !(0.0..=MAX as f64).contains(&value) {
+            return Err(Reason::Malformed);
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // In range: see above.
+        let whole = value as u64;
+        Ok(Self { whole, fraction: value.fract() })
+    }
+}
+
+/// The plain case: nothing but digits, and few enough to be below 2^53.
+fn whole(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 15 {
+        return None;
+    }
+    text.iter().try_fold(0, |whole: u64, byte| {
+        byte.is_ascii_digit().then(|| whole * 10 + u64::from(byte - b'0'))
+    })
+}
+
+/// A decimal number that isn't negative: `2.5`, `.5`, `1e3`.
+pub(super) fn number(text: &[u8]) -> Result<f64, Reason> {
+    // Rust would also read `inf` and `nan`.
+    if !text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) {
+        return Err(Reason::Malformed);
+    }
+    let text = str::from_utf8(text).map_err(|_| Reason::Malformed)?;
+    match text.parse::<f64>() {
+        Ok(_) if text.starts_with('-') => Err(Reason::Negative),
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err(Reason::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values() {
+        let amount = |whole, fraction| Ok(Amount { whole, fraction });
+        for (text, expected) in [
+            ("0", amount(0, 0.0)),
+            ("1", amount(1, 0.0)),
+            ("007", amount(7, 0.0)),
+            ("999999999999999", amount(999_999_999_999_999, 0.0)),
+            ("9007199254740992", amount(1 << 53, 0.0)),
+            ("9007199254740994", Err(Reason::Malformed)),
+            ("99999999999999999999999999", Err(Reason::Malformed)),
+            ("2.5", amount(2, 0.5)),
+            (".5", amount(0, 0.5)),
+            ("+3", amount(3, 0.0)),
+            ("1e3", amount(1000, 0.0)),
+            ("1e400", Err(Reason::Malformed)),
+            ("-1", Err(Reason::Negative)),
+            ("-0.5", Err(Reason::Negative)),
+            ("-", Err(Reason::Malformed)),
+            ("", Err(Reason::Malformed)),
+            ("1x", Err(Reason::Malformed)),
+            ("inf", Err(Reason::Malformed)),
+            ("nan", Err(Reason::Malformed)),
+            ("1 ", Err(Reason::Malformed)),
+            ("1_000", Err(Reason::Malformed)),
+            ("0x10", Err(Reason::Malformed)),
+            ("\u{661}", Err(Reason::Malformed)),
+        ] {
+            assert_eq!(Amount::parse(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn amounts_add_up_and_scale() {
+        let amount = |whole, fraction| Ok(Amount { whole, fraction });
+        let half = Amount { whole: 2, fraction: 0.5 };
+        assert_eq!(half.plus(half), amount(5, 0.0));
+        assert_eq!(half.plus(Amount::events(1)), amount(3, 0.5));
+        assert_eq!(Amount::events(MAX).plus(Amount::events(0)), amount(MAX, 0.0));
+        assert_eq!(Amount::events(MAX).plus(Amount::events(1)), Err(Reason::Malformed));
+        assert_eq!(half.sampled(1.0), Ok(half));
+        assert_eq!(half.sampled(0.5), amount(5, 0.0));
+        assert_eq!(Amount::events(1 << 53).sampled(0.5), Err(Reason::Malformed));
+    }
+}
