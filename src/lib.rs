@@ -1,4 +1,62 @@
-//! How many events a second: now, over the last minute, since the start.
+//! How many events a second: now, over the last minute, since the start; for less than the price
+//! of one atomic addition per event.
+//!
+//! ```
+//! use tickring::Meter;
+//!
+//! static FRAMES: Meter = Meter::new();
+//!
+//! FRAMES.record(); // on the hot path
+//!
+//! let now = FRAMES.snapshot(); // anywhere else
+//! println!("{:.1} frames/s, {} in all", now.events_per_second(), now.total());
+//! ```
+//!
+//! # How it works
+//!
+//! Each recording thread owns a ring of 64 per-second buckets, which it writes with plain loads
+//! and stores. A background thread publishes the current second once a second, so a record reads
+//! no clock. A reader adds up the rings of all threads in one pass, and writes nothing that a
+//! recorder touches. When a thread ends, its ring goes on to the next thread with all its counts,
+//! so nothing is ever merged and nothing is lost. `DESIGN.md` has the whole story, the orderings
+//! and the laws that tests and models hold it to.
+//!
+//! # Trade-offs
+//!
+//! - An event is dated to the second, by a clock that is read once a second: up to a second's
+//!   tail (as late as that thread wakes, usually well below a millisecond) counts in the second
+//!   before.
+//! - A meter takes 640 bytes for each thread that records on it, up to 160 KiB.
+//! - The window is a minute, and fixed.
+//! - Reading costs about as much as two clock readings per recording thread. Many more reads than
+//!   records want a different design.
+//!
+//! # Services
+//!
+//! With the feature `service` meters are grouped into [`Service`]s with a name and an event-rate
+//! document, and a [`Registry`] of them is what the exporters serve:
+//!
+//! ```
+//! # #[cfg(feature = "service")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use tickring::{Registry, Service};
+//!
+//! let registry = Registry::new();
+//! let billing = Service::builder("billing").port(9001).event("invoice").build()?;
+//! let billing = registry.register(billing)?;
+//! let invoices = billing.meter("invoice")?; // once; then keep it
+//! invoices.record();
+//! println!("{}", serde_json::to_string(&billing.event_rate())?);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "service"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Features
+//!
+//! The README has the table. With `default-features = false` the crate is the engine alone and
+//! depends on `crossbeam-utils` and `portable-atomic` only.
 #![cfg_attr(not(loom), forbid(unsafe_code))]
 #![cfg_attr(loom, deny(unsafe_code))]
 
