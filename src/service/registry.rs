@@ -56,6 +56,22 @@ impl Registry {
         self.change(|services| services.put(Arc::new(service)))
     }
 
+    /// Like [`replace`](Self::replace), for who goes by what is there: nobody else changes the
+    /// registry between what `describe` sees and what it returns. It must not use the registry
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Those of `describe`, and then nothing is changed.
+    pub fn update<E>(
+        &self,
+        describe: impl FnOnce(&Services) -> Result<Service, E>,
+    ) -> Result<Arc<Service>, E> {
+        let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let service = describe(&services)?;
+        Ok(Arc::make_mut(&mut services).put(Arc::new(service)))
+    }
+
     /// Takes a service out. Who holds it can go on recording; it is no longer served.
     #[allow(clippy::must_use_candidate)] // For what it does.
     pub fn remove(&self, name: &str) -> Option<Arc<Service>> {
@@ -136,6 +152,7 @@ impl<'a> IntoIterator for &'a Services {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ServiceBuilder;
 
     fn service(name: &str) -> Service {
         Service::builder(name).event("event").build().unwrap()
@@ -170,6 +187,32 @@ mod tests {
         assert_eq!(now.snapshot().unwrap().total(), 7);
         now.meter("event").unwrap().record();
         assert_eq!(old.snapshot().unwrap().total(), 8);
+        assert_eq!(registry.services().len(), 1);
+    }
+
+    #[test]
+    fn updates_of_several_threads_all_stay() {
+        let registry = Registry::new();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let registry = &registry;
+                scope.spawn(move || {
+                    for number in 0..50 {
+                        let event = format!("event-{thread}-{number}");
+                        let updated = registry.update(|services| match services.get("a") {
+                            None => Service::builder("a").event(event).build(),
+                            Some(a) => {
+                                let more = ServiceBuilder::from(a.profile().clone()).event(event);
+                                more.carry_over(a).build()
+                            }
+                        });
+                        updated.unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(registry.get("a").unwrap().events().len(), 200);
+        assert!(registry.update(|_| Service::builder("a b").event("e").build()).is_err());
         assert_eq!(registry.services().len(), 1);
     }
 }

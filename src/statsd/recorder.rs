@@ -1,0 +1,257 @@
+//! Lines to counts: one listener's way from bytes to meters.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::admission::{AutoRegister, resolve};
+use super::refusals::Refusals;
+use super::{Amount, Line, lines};
+use crate::intake::{Reason, Rejections};
+use crate::{Meter, Registry, Services};
+
+/// How close to the next whole event a carried fraction counts as one. It takes in what floating
+/// point loses: ten times 0.1 is one event.
+const SLACK: f64 = 1e-6;
+
+/// Counts what one listener receives.
+///
+/// Names lead straight to meters through a map of the listener's own: no lock and no allocation
+/// per line. The map has names that could be resolved and no others, so it can't grow without
+/// bound.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    registry: Registry,
+    auto_register: Option<AutoRegister>,
+    refusals: Refusals,
+    /// What the registry had when last looked at. As long as it is held here, a change makes
+    /// another of it, and can't go unnoticed.
+    services: Arc<Services>,
+    /// How many times it has changed since.
+    generation: u64,
+    targets: HashMap<Box<[u8]>, Target, foldhash::fast::RandomState>,
+    /// With this many targets, those whose events are gone are looked for.
+    sweep_at: usize,
+}
+
+/// Where a name leads.
+#[derive(Debug)]
+struct Target {
+    meter: Arc<Meter>,
+    /// The part of an event that has come in but is not recorded yet.
+    carry: f64,
+    /// The registry's generation that this is known to be right in.
+    generation: u64,
+}
+
+impl Target {
+    /// Records as many events as have come together. What has been recorded is at any time the floor of all that came
+    /// in (to within [`SLACK`]), so fractions are never lost, however many there are.
+    fn record(&mut self, amount: Amount) {
+        if amount.fraction == 0.0 {
+            return self.meter.record_n(amount.whole);
+        }
+        let carry = self.carry + amount.fraction;
+        let carried = (carry + SLACK).floor();
+        self.carry = carry - carried;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 or 1.
+        let carried = carried as u64;
+        self.meter.record_n(amount.whole + carried);
+    }
+}
+
+impl Recorder {
+    pub(super) fn new(
+        registry: Registry,
+        auto_register: Option<AutoRegister>,
+        rejections: Rejections,
+    ) -> Self {
+        Self {
+            services: registry.services(),
+            registry,
+            auto_register,
+            refusals: Refusals::new(rejections),
+            generation: 0,
+            targets: HashMap::default(),
+            sweep_at: 1024,
+        }
+    }
+
+    /// Notices whether services have come or gone. Called once for a batch of datagrams.
+    pub(super) fn look_for_changes(&mut self) {
+        let services = self.registry.services();
+        if Arc::ptr_eq(&services, &self.services) {
+            return;
+        }
+        self.services = services;
+        self.generation += 1;
+        if self.targets.len() >= self.sweep_at {
+            let services = &self.services;
+            self.targets.retain(|name, _| resolve(services, name).is_ok());
+            self.sweep_at = 1024.max(2 * self.targets.len());
+        }
+    }
+
+    /// Counts a datagram, line by line. If it was cut off, its last line is refused.
+    pub(super) fn record(&mut self, datagram: &[u8], cut_off: bool) {
+        let mut whole = datagram;
+        if cut_off {
+            let end = datagram.iter().rposition(|&byte| byte == b'\n').map_or(0, |index| index + 1);
+            let rest;
+            (whole, rest) = datagram.split_at(end);
+            self.refusals.refuse(Reason::TooLong, rest);
+        }
+        for line in lines(whole) {
+            if let Err(reason) = self.record_line(line) {
+                self.refusals.refuse(reason, line);
+            }
+        }
+    }
+
+    /// Notes datagrams that the kernel dropped before they got here.
+    pub(super) fn dropped(&mut self, datagrams: u64) {
+        self.refusals.dropped(datagrams);
+    }
+
+    fn record_line(&mut self, line: &[u8]) -> Result<(), Reason> {
+        let line = Line::parse(line)?;
+        let target = match self.targets.get_mut(line.name()) {
+            Some(target) if target.generation == self.generation => target,
+            _ => self.target(line.name())?,
+        };
+        target.record(line.amount());
+        Ok(())
+    }
+
+    /// The way for a name that is new or was last resolved before the registry changed.
+    #[cold]
+    fn target(&mut self, name: &[u8]) -> Result<&mut Target, Reason> {
+        let meter = match (resolve(&self.services, name), &self.auto_register) {
+            (Err(Reason::UnknownService | Reason::UnknownEvent), Some(auto_register)) => {
+                let admitted = auto_register.admit(&self.registry, name);
+                self.look_for_changes();
+                admitted
+            }
+            (resolved, _) => resolved,
+        };
+        let meter = meter.inspect_err(|_| {
+            self.targets.remove(name);
+        })?;
+        let generation = self.generation;
+        // An event that goes on counting keeps its fraction, also when its service is described
+        // anew.
+        let target = self.targets.entry(name.into()).or_insert_with(|| Target {
+            meter: Arc::clone(&meter),
+            carry: 0.0,
+            generation,
+        });
+        target.meter = meter;
+        target.generation = generation;
+        Ok(target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Service;
+
+    fn recorder(auto_register: Option<AutoRegister>) -> (Recorder, Registry, Rejections) {
+        let registry = Registry::new();
+        let service = Service::builder("s").event("first").event("second").build().unwrap();
+        registry.register(service).unwrap();
+        let rejections = Rejections::new();
+        (Recorder::new(registry.clone(), auto_register, rejections.clone()), registry, rejections)
+    }
+
+    fn total(registry: &Registry, service: &str, event: &str) -> u64 {
+        registry.get(service).unwrap().meter(event).unwrap().snapshot().total()
+    }
+
+    #[test]
+    fn a_bad_line_does_not_spoil_its_neighbours() {
+        let (mut recorder, registry, rejections) = recorder(None);
+        let datagram = "s.first:1|c\r\ns.first:x|c\ns.second:2:3|c\n\ns.none:1|c\nt.first:1|c\n\
+                        s.first:1|g\ns:4|c\ns.first:-1|c\ns.first:250|ms\ns.fi/rst:1|c";
+        recorder.record(datagram.as_bytes(), false);
+        assert_eq!(total(&registry, "s", "first"), 1 + 4 + 1);
+        assert_eq!(total(&registry, "s", "second"), 5);
+        for (reason, count) in [
+            (Reason::Malformed, 2),
+            (Reason::UnknownEvent, 1),
+            (Reason::UnknownService, 1),
+            (Reason::UnsupportedType, 1),
+            (Reason::Negative, 1),
+            (Reason::TooLong, 0),
+        ] {
+            assert_eq!(rejections.get(reason), count, "{reason}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_carried_until_they_are_events() {
+        let (mut recorder, registry, _) = recorder(None);
+        for round in 1..=1_000 {
+            for _ in 0..3 {
+                recorder.record(b"s.first:1|c|@0.3", false);
+            }
+            recorder.record(b"s.second:0.1|c", false);
+            // Three times 10/3, exactly; and a tenth, rounded down.
+            assert_eq!(total(&registry, "s", "first"), 10 * round);
+            assert_eq!(total(&registry, "s", "second"), round / 10);
+        }
+    }
+
+    #[test]
+    fn the_cut_off_line_alone_is_refused() {
+        let (mut recorder, registry, rejections) = recorder(None);
+        recorder.record(b"s.first:1|c\ns.first:1", true);
+        recorder.record(b"s.first:1|c", true);
+        assert_eq!(total(&registry, "s", "first"), 1);
+        assert_eq!(rejections.get(Reason::TooLong), 2);
+    }
+
+    #[test]
+    fn a_changed_registry_is_noticed_and_fractions_go_on() {
+        let (mut recorder, registry, rejections) = recorder(None);
+        recorder.record(b"s.first:0.5|c\ns.second:1|c", false);
+        let former = registry.get("s").unwrap();
+        let anew = Service::builder("s").event("first").event("third").carry_over(&former);
+        registry.replace(anew.build().unwrap());
+        recorder.look_for_changes();
+        recorder.record(b"s.first:0.5|c\ns.second:1|c\ns.third:1|c", false);
+        assert_eq!(total(&registry, "s", "first"), 1);
+        assert_eq!(total(&registry, "s", "third"), 1);
+        assert_eq!(rejections.get(Reason::UnknownEvent), 1);
+        registry.remove("s");
+        recorder.look_for_changes();
+        recorder.record(b"s.first:1|c", false);
+        assert_eq!(rejections.get(Reason::UnknownService), 1);
+        assert_eq!(recorder.targets.len(), 1, "only `third`, which was not asked for again");
+    }
+
+    #[test]
+    fn what_is_unknown_is_admitted_up_to_the_cap() {
+        let caps = AutoRegister { services: 2, events: 3 };
+        let (mut recorder, registry, rejections) = recorder(Some(caps));
+        recorder.record(b"s.third:1|c\ns.fourth:1|c\nt.first:1|c\nt.first:2|c\nu:1|c", false);
+        recorder.record(b"s.third:1|c\nt.a.b:1|c\nt..:1|c\ns.first:1|c", false);
+        assert_eq!(total(&registry, "s", "third"), 2);
+        assert_eq!(total(&registry, "t", "first"), 3);
+        assert_eq!(total(&registry, "s", "first"), 1);
+        assert_eq!(rejections.get(Reason::OverCap), 2, "s.fourth and u");
+        assert_eq!(rejections.get(Reason::Malformed), 2);
+        assert_eq!(registry.services().len(), 2);
+    }
+
+    #[test]
+    fn names_of_events_that_are_gone_are_swept_out() {
+        let caps = AutoRegister { services: 10_000, events: 1 };
+        let (mut recorder, registry, _) = recorder(Some(caps));
+        for number in 0..3_000 {
+            recorder.record(format!("t{number}.e:1|c").as_bytes(), false);
+            registry.remove(&format!("t{number}"));
+        }
+        recorder.look_for_changes();
+        assert!(recorder.targets.len() <= 1_024, "{}", recorder.targets.len());
+    }
+}
