@@ -62,6 +62,8 @@
 
 mod clock;
 mod diagnostics;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "service")]
 mod intake;
 mod meter;

@@ -1,0 +1,68 @@
+//! Answers: every one that the router gives is made here.
+
+use std::fmt::Display;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+#[derive(Serialize)]
+struct Failure {
+    error: String,
+}
+
+/// A document as it is, never to be cached: figures are of the moment.
+pub(super) fn document(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    // Only a map with keys that aren't text could fail, and nothing here has one.
+    let body = serde_json::to_vec(value).expect("serialisable");
+    document(status, "application/json", body.into())
+}
+
+/// Why a request gets no document.
+pub(super) struct Refusal {
+    status: StatusCode,
+    why: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, why: impl Display) -> Self {
+        Self { status, why: why.to_string() }
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        error(refusal.status, refusal.why)
+    }
+}
+
+pub(super) fn error(status: StatusCode, why: impl Display) -> Answer {
+    json(status, &Failure { error: why.to_string() })
+}
+
+/// The path is known, but not with this method.
+pub(super) fn method_not_allowed(allow: &'static str) -> Answer {
+    let why = format_args!("method not allowed: this path takes {allow}");
+    let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, why);
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    answer
+}
+
+/// Ends the connection after this answer.
+pub(super) fn closing(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}

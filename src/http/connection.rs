@@ -1,0 +1,88 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_io_timeout::TimeoutStream;
+
+use super::answer::closing;
+use super::server::Phase;
+use super::{Limits, Router};
+use crate::Service;
+
+/// How long a connection that has not asked anything yet may still do so once the server
+/// drains: its first request may be on its way.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
+
+/// Serves one connection until either side ends it. `counted` is the router of the host's own
+/// service, whose first event each request is.
+pub(super) async fn serve(
+    stream: TcpStream,
+    router: Router,
+    counted: Router,
+    limits: Limits,
+    mut phase: watch::Receiver<Phase>,
+) {
+    // Answers go out as soon as they are there. Where that can't be set it is only slower.
+    let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.write_timeout));
+    let fresh = AtomicBool::new(true);
+    let service = service_fn(|request: Request<Incoming>| {
+        // Relaxed: only this task sees it.
+        fresh.store(false, Ordering::Relaxed);
+        if let Some(service) = counted.service() {
+            count(&service);
+        }
+        let router = &router;
+        async move {
+            let answer = router.handle(request).await;
+            let answer = if router.is_draining() { closing(answer) } else { answer };
+            Ok::<Response<_>, Infallible>(answer)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_headers(limits.max_headers)
+        .max_buf_size(limits.header_bytes.max(MIN_BUFFER))
+        .half_close(true)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return log(ended),
+        _ = phase.wait_for(|phase| *phase != Phase::Serving) => {}
+    }
+    if fresh.load(Ordering::Relaxed)
+        && let Ok(ended) = tokio::time::timeout(FIRST_REQUEST, connection.as_mut()).await
+    {
+        return log(ended);
+    }
+    connection.as_mut().graceful_shutdown();
+    log(connection.await);
+}
+
+/// The least that hyper takes for a buffer.
+const MIN_BUFFER: usize = 8192;
+
+fn count(service: &Service) {
+    if let Some(meter) = service.events().first().and_then(|event| event.meter()) {
+        meter.record();
+    }
+}
+
+/// Connections end in all sorts of ways, and that is the clients' affair.
+fn log(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection");
+    }
+}

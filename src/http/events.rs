@@ -1,0 +1,146 @@
+//! Events that come as JSON.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::{Meter, Service};
+
+/// The most that one entry can count: what a second of a meter holds.
+const MAX_COUNT: u64 = (1 << 40) - 1;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry<'a> {
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    #[serde(default = "one")]
+    count: u64,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+/// What a body asks to record: nothing is recorded before all of it is known to be right.
+pub(super) struct Batch(Vec<(Arc<Meter>, u64)>);
+
+impl Batch {
+    /// Reads one entry or an array of them.
+    pub(super) fn parse(body: &[u8], service: &Service) -> Result<Self, serde_json::Error> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let entries = json.deserialize_any(Entries(service))?;
+        json.end()?;
+        Ok(Self(entries))
+    }
+
+    /// Records it, and tells how many events that were.
+    pub(super) fn record(self) -> u64 {
+        let mut accepted = 0_u64;
+        for (meter, count) in self.0 {
+            meter.record_n(count);
+            accepted = accepted.saturating_add(count);
+        }
+        accepted
+    }
+}
+
+struct Entries<'a>(&'a Service);
+
+impl Entries<'_> {
+    fn resolve(&self, entry: &Entry<'_>) -> Result<(Arc<Meter>, u64), String> {
+        let meter = self.0.meter(&entry.event).map_err(|error| error.to_string())?;
+        if entry.count > MAX_COUNT {
+            return Err(format!("count {} is too large: at most {MAX_COUNT}", entry.count));
+        }
+        Ok((meter, entry.count))
+    }
+}
+
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = Vec<(Arc<Meter>, u64)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an entry {\"event\": NAME, \"count\": N} or an array of them")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let entry = Entry::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(vec![self.resolve(&entry).map_err(A::Error::custom)?])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut batch = Vec::new();
+        loop {
+            let bad = |why: &dyn fmt::Display| {
+                A::Error::custom(format_args!("entry {}: {why}", batch.len()))
+            };
+            match seq.next_element::<Entry<'de>>() {
+                Ok(Some(entry)) => match self.resolve(&entry) {
+                    Ok(resolved) => batch.push(resolved),
+                    Err(why) => return Err(bad(&why)),
+                },
+                Ok(None) => return Ok(batch),
+                Err(why) => return Err(bad(&why)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service() -> Service {
+        Service::builder("sports").event("call").event("fetch").build().unwrap()
+    }
+
+    fn recorded(body: &str) -> Result<(u64, u64), String> {
+        let service = service();
+        let accepted = Batch::parse(body.as_bytes(), &service).map_err(|error| error.to_string());
+        let accepted = accepted.map(Batch::record);
+        let total = service.snapshot().unwrap().total();
+        assert!(accepted.is_ok() || total == 0, "all or nothing");
+        accepted.map(|accepted| (accepted, total))
+    }
+
+    #[test]
+    fn one_entry_or_many() {
+        for (body, count) in [
+            (r#"{"event":"call"}"#, 1),
+            (r#"{"count":3,"event":"fetch"}"#, 3),
+            (r#"{"event":"c\u0061ll","count":0}"#, 0),
+            (r#" [{"event":"call"},{"event":"fetch","count":41}] "#, 42),
+            ("[]", 0),
+        ] {
+            assert_eq!(recorded(body), Ok((count, count)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_bad_entry_is_named_and_spoils_all() {
+        for (body, words) in [
+            (r#"[{"event":"call"},{"event":"cal"}]"#, "entry 1: unknown event \"cal\": service"),
+            (r#"[{"event":"call","count":-1}]"#, "entry 0: invalid value: integer `-1`"),
+            (r#"[{"event":"call","n":1}]"#, "entry 0: unknown field `n`, expected `event` or"),
+            (r#"[{"event":"call"},7]"#, "entry 1: invalid type: integer `7`"),
+            (r#"[{"event":"call"}"#, "EOF while parsing a list"),
+            (r#"{"event":"call","count":1099511627776}"#, "too large: at most 1099511627775"),
+            (r#"{"event":"call","count":1.5}"#, "invalid type: floating point `1.5`"),
+            (r#"{"event":"call","event":"call"}"#, "duplicate field `event`"),
+            (r#"{"count":1}"#, "missing field `event`"),
+            (r#"{"event":"call"} x"#, "trailing characters"),
+            (r#""call""#, "expected an entry {\"event\": NAME, \"count\": N} or an array"),
+            ("", "EOF"),
+        ] {
+            let error = recorded(body).unwrap_err();
+            assert!(error.contains(words), "{body}: {error}");
+        }
+        let error = Batch::parse(b"{\"event\":\"\xff\"}", &service()).err().unwrap();
+        assert!(error.to_string().contains("unicode"), "{error}");
+    }
+}

@@ -1,0 +1,150 @@
+//! Listening, accepting, and shutting down.
+
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::accept::{Acceptor, Admission};
+use super::{Limits, Router};
+use crate::{Registry, Rejections};
+
+/// What a server is about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Everything.
+    Serving,
+    /// Finish what is in flight; who comes new gets one answer.
+    Draining,
+    /// Nobody new comes in.
+    Closing,
+}
+
+/// Serves the services of a registry over HTTP/1.1.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::net::TcpListener;
+/// use tickring::{Registry, Service, http::Server};
+///
+/// let registry = Registry::new();
+/// registry.register(Service::from_catalogue("admin-api")?)?;
+/// Server::new(registry, "admin-api")
+///     .listen(TcpListener::bind("127.0.0.1:8003")?, "admin-api")?
+///     .serve(async { drop(tokio::signal::ctrl_c().await) })
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is served until `serve` is awaited"]
+pub struct Server {
+    registry: Registry,
+    service: String,
+    limits: Limits,
+    rejections: Option<Rejections>,
+    listeners: Vec<(TcpListener, String)>,
+}
+
+impl Server {
+    /// A server for the services of `registry`. `service` is the host's own: each request that
+    /// is served, on whichever listener, counts as the first of its events.
+    pub fn new(registry: Registry, service: impl Into<String>) -> Self {
+        Self {
+            registry,
+            service: service.into(),
+            limits: Limits::default(),
+            rejections: None,
+            listeners: Vec::new(),
+        }
+    }
+
+    /// Other limits than the default ones.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Input that was turned away elsewhere, to be shown with the services.
+    pub fn rejections(mut self, rejections: Rejections) -> Self {
+        self.rejections = Some(rejections);
+        self
+    }
+
+    /// Listens here too, with `default_service` as the one that is meant where a request names
+    /// none. Several listeners share the limits.
+    ///
+    /// # Errors
+    ///
+    /// If the system won't switch the listener to non-blocking.
+    pub fn listen(
+        mut self,
+        listener: TcpListener,
+        default_service: impl Into<String>,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        self.listeners.push((listener, default_service.into()));
+        Ok(self)
+    }
+
+    /// Serves until `shutdown` is done, then lets requests in flight finish, for at most
+    /// [`Limits::drain`].
+    ///
+    /// While it drains the server still accepts connections, for one request each, so that
+    /// `/health/ready` can say so; it ends as soon as the last of those is answered that came
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// If there is no listener, or the system won't watch one. Nothing has been served then.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        if self.listeners.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no listener"));
+        }
+        let mut host = Router::new(self.registry, self.service).limits(self.limits);
+        if let Some(rejections) = self.rejections {
+            host = host.rejections(rejections);
+        }
+        let watched = |(listener, service): (TcpListener, String)| {
+            Ok((tokio::net::TcpListener::from_std(listener)?, host.of_service(service)))
+        };
+        let listeners: io::Result<Vec<_>> = self.listeners.into_iter().map(watched).collect();
+
+        let (phase, phases) = watch::channel(Phase::Serving);
+        // Held by every connection that came before draining began.
+        let (early, mut all_early_gone) = mpsc::channel(1);
+        let slots = Arc::new(Semaphore::new(self.limits.max_connections.max(1)));
+        let mut accepting = JoinSet::new();
+        for (listener, router) in listeners? {
+            let admission = Admission {
+                router,
+                host: host.clone(),
+                limits: self.limits,
+                slots: Arc::clone(&slots),
+                phase: phases.clone(),
+                early: Some(early.clone()),
+            };
+            accepting.spawn(Acceptor { listener, admission }.run());
+        }
+        drop(early);
+
+        shutdown.await;
+        let deadline = Instant::now() + self.limits.drain;
+        host.drain();
+        phase.send_replace(Phase::Draining);
+        let drained = tokio::time::timeout_at(deadline, async {
+            all_early_gone.recv().await;
+            phase.send_replace(Phase::Closing);
+            while accepting.join_next().await.is_some() {}
+        });
+        if drained.await.is_err() {
+            tracing::warn!(after = ?self.limits.drain, "hung up on requests that did not finish");
+            accepting.shutdown().await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! A server on a port of its own, and a client that sends bytes as they are.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tickring::http::{Limits, Server};
+use tickring::{Registry, Service};
+use tokio::sync::oneshot;
+
+/// Long enough for anything that ought to happen on a loaded machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) registry: Registry,
+    shutdown: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+/// The services of the catalogue on a listener of admin-api.
+pub(crate) fn start(limits: Limits) -> Running {
+    let registry = Registry::new();
+    for profile in tickring::catalogue() {
+        registry.register(Service::from_catalogue(&profile.name).unwrap()).unwrap();
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::new(registry.clone(), "admin-api").limits(limits);
+    run(server.listen(listener, "admin-api").unwrap(), address, registry)
+}
+
+/// Runs a server on a thread of its own.
+pub(crate) fn run(server: Server, address: SocketAddr, registry: Registry) -> Running {
+    let (shutdown, stopped) = oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(server.serve(async {
+            let _ = stopped.await;
+        }))
+    });
+    Running { address, registry, shutdown: Some(shutdown), thread: Some(thread) }
+}
+
+impl Running {
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Sends bytes and reads all that comes until the server hangs up.
+    pub(crate) fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut stream = self.connect();
+        // A server that has heard enough may hang up before it has all.
+        let _ = stream.write_all(bytes.as_ref());
+        read_to_end(&mut stream)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> String {
+        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+    }
+
+    /// Tells the server to end.
+    pub(crate) fn shut_down(&mut self) {
+        drop(self.shutdown.take());
+    }
+
+    /// Waits for the server to end.
+    pub(crate) fn ended(&mut self) -> std::io::Result<()> {
+        self.shut_down();
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shut_down();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+pub(crate) fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut bytes) {
+        panic!("{error} after {:?}", String::from_utf8_lossy(&bytes));
+    }
+    String::from_utf8(bytes).unwrap()
+}
