@@ -15,8 +15,8 @@ pub struct Diagnostics {
     /// that long, recorders count events in a second that is over. A healthy process shows less
     /// than a few milliseconds.
     pub clock_lag: Duration,
-    /// Records that did not fit their second (2^40 events per second and thread). The total
-    /// has them all the same.
+    /// How often something did not fit its second (2^40 events per second and thread). The total
+    /// has it all the same.
     pub saturated_records: u64,
     /// Shards made so far: in use by threads, waiting on their meter for a next thread, or
     /// pooled. Shards are never freed; this times 640 bytes is what they take up.

@@ -14,8 +14,8 @@ use crate::window::{GUARD, Roster, Sums, cache};
 /// Counts events and tells their rate.
 ///
 /// Recording costs less than one uncontended atomic addition, from any number of threads at once:
-/// each thread has a ring of per-second buckets of its own, which it writes with plain loads and
-/// stores. After a thread's first record on a meter, recording takes no lock, allocates nothing,
+/// each thread has a total and a ring of per-second buckets of its own, and recording is a plain
+/// load and a plain store. After a thread's first record on a meter, recording takes no lock, allocates nothing,
 /// makes no system call, reads no clock and never loops. Reading disturbs no recorder.
 ///
 /// ```
@@ -90,8 +90,8 @@ impl Meter {
     pub fn record_n(&self, n: u64) {
         let key = self.key.load(Ordering::Relaxed);
         match cache::get(key) {
-            Some(shard) if n != 0 => shard.ring().add(self.ticks.load(), n),
-            _ => self.record_uncached(n),
+            Some(shard) => shard.ring().add(self.ticks.load(), n),
+            None => self.record_uncached(n),
         }
     }
 
@@ -126,32 +126,33 @@ impl Meter {
     pub fn local(&self) -> LocalMeter<'_> {
         // Gives the meter its start, and its clock a ticker.
         self.key();
-        LocalMeter { meter: self, own: self.roster.join(), _not_sync: PhantomData }
+        LocalMeter {
+            meter: self,
+            ticks: self.ticks,
+            own: self.roster.join(),
+            _not_sync: PhantomData,
+        }
     }
 
     /// All figures as of now, in one pass. Costs one reading of the clock, and a pass over 61
     /// buckets for each thread that records; writes nothing that a recorder touches.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let (sums, now) = self.read();
-        Snapshot::new(&sums, now, self.started(now))
-    }
-
-    /// The sums, and the moment that they are of.
-    pub(crate) fn read(&self) -> (Sums, Moment) {
         loop {
+            let mut snapshot = Snapshot::empty();
             let now = self.clock.now();
-            if let Some(sums) = self.read_at(now) {
-                return (sums, now);
+            if self.read(now, snapshot.sums_mut()) {
+                snapshot.set_times(now, self.started(now));
+                return snapshot;
             }
         }
     }
 
-    /// The sums as of `now`, unless the clock moves on so far during the pass that writers may
-    /// have replaced seconds that belong to it.
-    pub(crate) fn read_at(&self, now: Moment) -> Option<Sums> {
-        let sums = self.roster.read(now.tick());
-        (self.ticks.load().0 <= now.tick().0 + GUARD).then_some(sums)
+    /// Adds the sums as of `now` to `sums`. False if the clock moved on so far during the pass
+    /// that writers may have replaced seconds that belong to it.
+    fn read(&self, now: Moment, sums: &mut Sums) -> bool {
+        self.roster.read(now.tick(), sums);
+        self.ticks.load().0 <= now.tick().0 + GUARD
     }
 
     /// How many shards the meter has. One thread needs one; a thread that ends leaves its own to
@@ -215,6 +216,8 @@ impl fmt::Debug for Meter {
 #[derive(Debug)]
 pub struct LocalMeter<'a> {
     meter: &'a Meter,
+    /// The meter's own, one step nearer.
+    ticks: &'static TickCell,
     /// Nothing if the meter had no shard left.
     own: Option<(&'static Shard, Token)>,
     _not_sync: PhantomData<std::cell::Cell<()>>,
@@ -230,10 +233,9 @@ impl LocalMeter<'_> {
     /// Counts `n` events, now.
     #[inline]
     pub fn record_n(&mut self, n: u64) {
-        let tick = self.meter.ticks.load();
         match self.own {
-            Some((shard, _)) if n != 0 => shard.ring().add(tick, n),
-            _ => self.record_shared(n),
+            Some((shard, _)) => shard.ring().add(self.ticks.load(), n),
+            None => self.record_shared(n),
         }
     }
 
@@ -241,7 +243,7 @@ impl LocalMeter<'_> {
     #[inline(never)]
     fn record_shared(&self, n: u64) {
         if n != 0 {
-            self.meter.roster.overflow().add(self.meter.ticks.load(), n);
+            self.meter.roster.overflow().add(self.ticks.load(), n);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! The count is in the high 40 bits, the lap in the low 24. So adding to the count cannot spill
 //! into the lap (it would overflow the word, which the processor reports for nothing), and a
 //! reader can never see one without the other. 40 bits hold 10^12 events a second and ring; a
-//! lap is 64 s, so 24 bits of laps repeat after 34 years.
+//! lap is 64 s, so 24 bits of laps repeat after 34 years. The first lap is number 1: a word of
+//! zero is of no second at all.
 
 use crate::sync::{AtomicU64, const_unless_loom};
 use crate::tick::{SLOTS, Tick};
@@ -23,7 +24,7 @@ impl Word {
     /// Nothing yet in `tick`'s second.
     #[inline]
     pub(crate) const fn empty(tick: Tick) -> Self {
-        Self(tick.lap() & LAP_MASK)
+        Self((tick.lap() + 1) & LAP_MASK)
     }
 
     #[inline]
@@ -34,14 +35,20 @@ impl Word {
     /// Whether this is the count of `tick`'s second, given that it is in `tick`'s slot.
     #[inline]
     pub(crate) const fn is_of(self, tick: Tick) -> bool {
-        self.0 & LAP_MASK == tick.lap() & LAP_MASK
+        self.is_of_lap(tick.lap())
+    }
+
+    /// Whether this is a count of the ring's `lap`th round.
+    #[inline]
+    pub(crate) const fn is_of_lap(self, lap: u64) -> bool {
+        self.0 & LAP_MASK == lap.wrapping_add(1) & LAP_MASK
     }
 
     /// Whether this is the count of a later second than `tick`, given that it is in `tick`'s
     /// slot. Laps wrap: the nearer half of the circle is later, the other half earlier.
     #[inline]
     pub(crate) const fn is_after(self, tick: Tick) -> bool {
-        let ahead = self.0.wrapping_sub(tick.lap()) & LAP_MASK;
+        let ahead = self.0.wrapping_sub(tick.lap() + 1) & LAP_MASK;
         ahead != 0 && ahead <= LAP_MASK / 2
     }
 
@@ -73,7 +80,7 @@ impl Word {
 }
 
 const_unless_loom! {
-    /// A ring of buckets of the first lap, with nothing in them.
+    /// A ring of buckets that are of no second yet.
     pub(crate) fn zeroes() -> [AtomicU64; SLOTS] {
         #[cfg(not(loom))]
         {

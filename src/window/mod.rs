@@ -2,7 +2,7 @@
 //!
 //! From the bottom up: a [`bucket`] is one second's count, with the lap it belongs to, in one
 //! word. A [`ring`] is 64 of them and a total, written by the one thread that owns it; a
-//! [`shared`] ring is the same for any number of writers. A [`shard`] is a ring that changes
+//! [`shared`] ring is for any number of writers. A [`shard`] is a ring that changes
 //! owners; a meter's shards hang on its [`roster`], and each thread finds its own through a
 //! thread-local [`cache`].
 //!
@@ -10,28 +10,23 @@
 //!
 //! Four pairs carry everything; all else is Relaxed and says so where it isn't obvious.
 //!
-//! 1. **bucket `Release` → reader's bucket `Acquire`.** A writer stores the total, then the
-//!    bucket. A reader loads the buckets, then the total. Whoever sees an event in a bucket sees
-//!    it in the total too, so window ≤ total in every read.
+//! 1. **ring `Release` → reader's `Acquire`.** A ring's owner stores all its words with Release,
+//!    in an order from which a reader, who loads them with Acquire in an order of its own, can
+//!    tell what belongs together ([`ring`] has the cases). In a shared ring it is the bucket's
+//!    store alone that does. In both, whoever sees an event in a second sees it in the total
+//!    that it loads last: window ≤ total in every read.
 //! 2. **owner `Release` (give back) → owner `Acquire` (adopt).** The next owner of a shard goes on
 //!    from the counts that the last one left.
 //! 3. **roster link `Release` (append) → link `Acquire` (walk).** Who finds a shard on a roster
 //!    finds it zeroed. (`OnceLock`, or its model, does this.)
 //! 4. **pool mutex.** A recycled shard's zeroes are ordered before its next life.
 //!
-//! # Cases at the turn of a second
+//! # Overtaken readers
 //!
-//! A shard's writer W and a reader R whose window contains second k, in slot i:
-//!
-//! 1. R loads slot i before W replaces it: R sees the older lap's word. Its lap says whether it
-//!    belongs to R's window: then it counts, otherwise it is skipped.
-//! 2. R loads after: R sees k's count, and by pair 1 a total that has it.
-//! 3. Lap and count share a word, so there is no in-between, and nothing to clear beforehand.
-//! 4. W is ahead of R's "now": seconds s+1 to s+3 fall on the three slots outside R's window.
-//!    A reader that was held up for longer than that notices (the published tick tells) and
-//!    reads again.
-//!
-//! The shared ring adds the races between writers; see [`shared`].
+//! A bucket carries its lap, so nothing has to be cleared before a second begins: a word of an
+//! older lap is skipped. Writers may be ahead of a reader's "now": what they record in seconds
+//! s+1 to s+3 goes to the three slots outside the window. A reader that was held up for longer
+//! than that notices (the published tick tells) and reads again.
 
 pub(crate) mod bucket;
 pub(crate) mod cache;
@@ -56,7 +51,7 @@ pub(crate) const REACH: usize = 2;
 pub(crate) const GUARD: u64 = (SLOTS - REACH - 1) as u64;
 
 /// What a reader collects over all rings of a meter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sums {
     /// Events by second, oldest first. The last is the reader's current second.
     pub(crate) by_second: [u64; REACH + 1],

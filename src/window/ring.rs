@@ -1,29 +1,53 @@
-//! A ring of 64 buckets and a total, written by one thread at a time: its owner.
+//! A total that one thread at a time writes, its owner, and a ring of 64 buckets that remembers
+//! how much of the total came in each second.
 //!
-//! The owner needs no read-modify-write: nobody else stores here, so what it loaded is still
-//! there when it stores. It remembers the last second that it recorded in; as long as the clock
-//! shows the same second, that second's bucket is known to be of the current lap, and recording
-//! is an addition to the total and one to the bucket.
+//! Recording is one addition to the total. The owner needs no read-modify-write for it: nobody
+//! else stores here, so what it loaded is still there when it stores. What the total was when the
+//! current second began is kept beside it, so the current second's count is a difference, and
+//! only on its way into the next second the owner puts that difference into a bucket. Total,
+//! base and second are on one cache line: a record touches nothing else of a ring.
 //!
-//! Invariant: if `last` is tick k, then the bucket of k's slot is of k's lap. It holds for a new
-//! owner too, since `last` and the bucket come to it together (pair 2 of the module above).
+//! So the window cannot drift away from the total: its counts are pieces of it.
+//!
+//! # How a reader puts the pieces together
+//!
+//! The owner O goes from second k to k' in this order: bucket of k, base, second, total. A reader
+//! R loads the second L, then base, total, the buckets, and the total again. Each load is an
+//! Acquire, each store a Release, so whoever sees one of O's stores sees all those before it.
+//!
+//! 1. *R finds the bucket of L filled*: O has left L, the bucket has L's final count.
+//! 2. *R finds it not filled*: then base and total, loaded before it, are of L too. (Either from
+//!    after L would have been stored after the bucket.) Their difference is L's count. And base
+//!    is not from before L, nor the total from before base, since L and base came first.
+//! 3. *R finds buckets of seconds later than L filled*: O went on meanwhile. They hold what came
+//!    after L's count, so nothing is counted twice.
+//! 4. All that R counted is part of the total that it loads last: window ≤ total.
 
-use super::bucket::{self, Word};
+use super::bucket::{self, COUNT_MAX, Word};
 use super::{REACH, Sums};
 use crate::sync::{AtomicU64, Ordering, const_unless_loom, load_own};
 use crate::tick::{SLOTS, Tick};
 
-/// `last` of a ring in which nothing was ever recorded. No clock gets there.
+/// `second` of a ring in which nothing was ever recorded. No clock gets there.
 const NEVER: u64 = u64::MAX;
 
 /// Totals stop here, so that a few extreme weights cannot make a total wrap and go down.
 pub(crate) const TOTAL_MAX: u64 = 1 << 63;
 
+/// The largest weight that is added without a look at [`TOTAL_MAX`]. From there it would take
+/// a day and a half of such weights, a thousand million of them a second, to wrap a total.
+const LIGHT: u64 = 1 << 16;
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Ring {
+    /// Events ever.
     total: AtomicU64,
-    last: AtomicU64,
+    /// The total when `second` began.
+    base: AtomicU64,
+    /// The last second in which something was recorded.
+    second: AtomicU64,
+    /// The counts of the seconds before that.
     buckets: [AtomicU64; SLOTS],
 }
 
@@ -32,7 +56,8 @@ impl Ring {
         pub(crate) fn new() -> Self {
             Self {
                 total: AtomicU64::new(0),
-                last: AtomicU64::new(NEVER),
+                base: AtomicU64::new(0),
+                second: AtomicU64::new(NEVER),
                 buckets: bucket::zeroes(),
             }
         }
@@ -41,49 +66,77 @@ impl Ring {
     /// Counts `n` events in second `tick`. Only the ring's owner may call this.
     #[inline]
     pub(crate) fn add(&self, tick: Tick, n: u64) {
-        if load_own(&self.last) == tick.0
-            && let Some(word) = Word(load_own(&self.buckets[tick.slot()])).plus(n)
-        {
-            // At most COUNT_MAX a second is added here, so even a total at its maximum has a
-            // hundred days until it would wrap.
-            self.write(tick, load_own(&self.total).wrapping_add(n), word);
-            return;
+        if load_own(&self.second) == tick.0 && n <= LIGHT {
+            // Release: partner of the Acquire in `read` (case 2).
+            self.total.store(load_own(&self.total).wrapping_add(n), Ordering::Release);
+        } else {
+            self.add_slowly(tick, n);
         }
-        self.turn(tick, n);
     }
 
-    /// The owner's first record in a second, or one that does not fit its bucket.
+    /// The owner's first record in a second, or a heavy one.
     #[cold]
     #[inline(never)]
-    fn turn(&self, tick: Tick, n: u64) {
-        let found = Word(load_own(&self.buckets[tick.slot()]));
-        let base = if found.is_of(tick) { found } else { Word::empty(tick) };
-        let word = base.saturating_plus(n);
-        if word.count() - base.count() < n {
+    fn add_slowly(&self, tick: Tick, n: u64) {
+        if n == 0 {
+            return;
+        }
+        let second = load_own(&self.second);
+        // Along a ring the clock doesn't go back; should it, the events count in the second that
+        // it had already shown.
+        if second == NEVER || second < tick.0 {
+            self.turn(second, tick);
+        }
+        let (base, total) = (load_own(&self.base), load_own(&self.total));
+        if n > COUNT_MAX - (total - base).min(COUNT_MAX) {
             crate::diagnostics::count_saturated();
         }
-        // Before the bucket, so that a reader who sees the count sees when it was. Relaxed: the
-        // bucket's store orders it.
-        self.last.store(tick.0, Ordering::Relaxed);
-        self.write(tick, total_plus(load_own(&self.total), n), word);
+        // Release: as in `add`.
+        self.total.store(total_plus(total, n), Ordering::Release);
     }
 
-    /// Puts a new total and the bucket of `tick` in place. Only the owner may call this.
-    #[inline]
-    fn write(&self, tick: Tick, total: u64, word: Word) {
-        // The total first (pair 1). Relaxed: the bucket's store orders it.
-        self.total.store(total, Ordering::Relaxed);
-        // Release: partner of the Acquire in `read_buckets`.
-        self.buckets[tick.slot()].store(word.0, Ordering::Release);
+    /// Leaves `second`, if there was one, for `tick`. The order of the stores matters: see the
+    /// module. Each is a Release with an Acquire in `read` for a partner.
+    fn turn(&self, second: u64, tick: Tick) {
+        let (base, total) = (load_own(&self.base), load_own(&self.total));
+        if second != NEVER {
+            if total - base > COUNT_MAX {
+                crate::diagnostics::count_saturated();
+            }
+            let left = Tick(second);
+            let word = Word::empty(left).saturating_plus(total - base);
+            self.buckets[left.slot()].store(word.0, Ordering::Release);
+        }
+        self.base.store(total, Ordering::Release);
+        self.second.store(tick.0, Ordering::Release);
     }
 
     /// Adds what this ring holds to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
-        read_buckets(&self.buckets, now, sums);
-        // After the buckets (their Acquire holds this back): window ≤ total. Relaxed: totals
-        // only grow, and coherence keeps one reader's view of them from going back.
+        // Acquire, up to the buckets: partners of the owner's Releases. The order matters: see
+        // the module.
+        let second = self.second.load(Ordering::Acquire);
+        let base = self.base.load(Ordering::Acquire);
+        let total = self.total.load(Ordering::Acquire);
+        // 0 as well if the owner is ahead of `now`.
+        let age = usize::try_from(now.0.saturating_sub(second)).unwrap_or(usize::MAX);
+        // If it is beyond reach, all buckets are.
+        if age <= REACH {
+            let latest = Tick(second);
+            let bucket = Word(self.buckets[latest.slot()].load(Ordering::Acquire));
+            let open = latest <= now && !bucket.is_of(latest);
+            let before = sums.by_second[REACH - age];
+            read_buckets(&self.buckets, now, sums);
+            if open {
+                // The greater one: the bucket may have been filled since the look at it.
+                let sum = &mut sums.by_second[REACH - age];
+                *sum = (*sum).max(before + (total - base).min(COUNT_MAX));
+            }
+        }
+        // Relaxed, since the Acquires above hold these back. Totals only grow, and coherence
+        // keeps one reader's view of them from going back.
         sums.total = sums.total.saturating_add(self.total.load(Ordering::Relaxed));
-        let last = self.last.load(Ordering::Relaxed);
+        let last = self.second.load(Ordering::Relaxed);
         if last != NEVER {
             sums.last = sums.last.max(Some(Tick(last)));
         }
@@ -96,7 +149,8 @@ impl Ring {
             cell.store(0, Ordering::Relaxed);
         }
         self.total.store(0, Ordering::Relaxed);
-        self.last.store(NEVER, Ordering::Relaxed);
+        self.base.store(0, Ordering::Relaxed);
+        self.second.store(NEVER, Ordering::Relaxed);
     }
 }
 
@@ -107,15 +161,21 @@ pub(crate) fn total_plus(total: u64, n: u64) -> u64 {
 
 /// Adds the buckets of the 61 seconds up to `now` to `sums`.
 pub(crate) fn read_buckets(buckets: &[AtomicU64; SLOTS], now: Tick, sums: &mut Sums) {
-    for (age, sum) in sums.by_second.iter_mut().rev().enumerate() {
-        debug_assert!(age <= REACH);
-        let Some(second) = now.0.checked_sub(age as u64) else { break };
-        let tick = Tick(second);
+    // The window in two runs of slots: what is of the lap before, and what is of now's lap. In
+    // the first lap the lap before is one that no bucket is ever of, but for empty ones.
+    let slot = now.slot();
+    let older = REACH.saturating_sub(slot);
+    let (before, current) = sums.by_second.split_at_mut(older);
+    add_run(&buckets[SLOTS - older..], now.lap().wrapping_sub(1), before);
+    add_run(&buckets[slot + older - REACH..=slot], now.lap(), current);
+}
+
+#[inline]
+fn add_run(buckets: &[AtomicU64], lap: u64, sums: &mut [u64]) {
+    for (bucket, sum) in buckets.iter().zip(sums) {
         // Acquire: partner of the writers' Release (pair 1).
-        let word = Word(buckets[tick.slot()].load(Ordering::Acquire));
-        if word.is_of(tick) {
-            *sum += word.count();
-        }
+        let word = Word(bucket.load(Ordering::Acquire));
+        *sum += if word.is_of_lap(lap) { word.count() } else { 0 };
     }
 }
 

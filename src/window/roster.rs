@@ -80,16 +80,14 @@ impl Roster {
         self.shards().count()
     }
 
-    /// The sums over all rings, as of second `now`.
-    pub(crate) fn read(&self, now: Tick) -> Sums {
-        let mut sums = Sums::EMPTY;
+    /// Adds what all rings hold to `sums`, as of second `now`.
+    pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
         for shard in self.shards() {
-            shard.ring().read(now, &mut sums);
+            shard.ring().read(now, sums);
         }
         if let Some(overflow) = self.overflow.get() {
-            overflow.read(now, &mut sums);
+            overflow.read(now, sums);
         }
-        sums
     }
 }
 
