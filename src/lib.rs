@@ -63,6 +63,8 @@
 mod clock;
 mod diagnostics;
 #[cfg(feature = "http")]
+mod export;
+#[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "service")]
 mod intake;

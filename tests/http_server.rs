@@ -97,3 +97,41 @@ fn an_idle_server_ends_at_once_and_says_goodbye_to_idle_connections() {
     assert!(begun.elapsed() < Limits::default().drain / 2, "{:?}", begun.elapsed());
     assert!(read_to_end(&mut idle).ends_with('}'));
 }
+
+#[test]
+fn discovery_and_metrics_together_show_each_series_once() {
+    let registry = Registry::new();
+    let mut server = Server::new(registry.clone(), "admin-api");
+    let mut first = None;
+    for profile in tickring::catalogue() {
+        registry.register(Service::from_catalogue(&profile.name).unwrap()).unwrap();
+    }
+    for name in ["admin-api", "data-api", "sports-data"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        first.get_or_insert(listener.local_addr().unwrap());
+        server = server.listen(listener, name).unwrap();
+    }
+    let mut server = run(server, first.unwrap(), registry);
+    let body = |answer: String| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    let told = body(server.get("/sd"));
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let targets = told.as_array().unwrap();
+    assert_eq!(targets.len(), 3);
+    let mut series = std::collections::HashSet::new();
+    let mut events = 0;
+    for target in targets {
+        server.address = target["targets"][0].as_str().unwrap().parse().unwrap();
+        let own_ports = target["labels"]["__param_own_ports"].as_str();
+        let query = own_ports.map(|value| format!("?own_ports={value}")).unwrap_or_default();
+        for line in body(server.get(&format!("/metrics{query}"))).lines() {
+            let Some((key, _)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) else {
+                continue;
+            };
+            assert!(series.insert(key.to_owned()), "{key} is scraped twice");
+            events += usize::from(key.starts_with("tickring_events_total"));
+        }
+    }
+    let expected: usize = tickring::catalogue().iter().map(|profile| profile.events.len()).sum();
+    assert_eq!(events, expected);
+    assert!(series.contains("tickring_http_accepted_total"));
+}

@@ -63,6 +63,7 @@ impl Acceptor {
                 Err(error) if is_of_one_connection(&error) => {}
                 // Most likely there are too many open files: connections that end will help.
                 Err(error) => {
+                    self.admission.host.state.accept_failed();
                     tracing::warn!(%error, ?pause, "can't accept connections");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -90,10 +91,10 @@ impl Admission {
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         let (router, host) = (self.router.clone(), self.host.clone());
         let serve = connection::serve(stream, router, host, self.limits, self.phase.clone());
-        let early = self.early.clone();
+        let (early, open) = (self.early.clone(), self.host.state.open());
         connections.spawn(async move {
             serve.await;
-            drop((slot, early));
+            drop((slot, early, open));
         });
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn serve(
         let router = &router;
         async move {
             let answer = router.handle(request).await;
-            let answer = if router.is_draining() { closing(answer) } else { answer };
+            let answer = if router.state.is_draining() { closing(answer) } else { answer };
             Ok::<Response<_>, Infallible>(answer)
         }
     });

@@ -8,6 +8,13 @@
 //! | `POST /api/v1/services/NAME/events` | records `{"event": NAME, "count": N}`, or an array of such; all or nothing |
 //! | `GET /health` | whether the listener's own service has its figures |
 //! | `GET /health/live`, `GET /health/ready` | whether the process answers; whether it also wants to go on |
+//! | `GET /metrics` | everything for Prometheus: the text format 0.0.4, or `OpenMetrics` 1.0.0 for who prefers it; gzip for who takes it |
+//! | `GET /sd` | the targets for Prometheus' HTTP service discovery |
+//!
+//! `/metrics` shows all services and the process itself; on a service's own listener, or with
+//! `service=NAME`, that service alone. `own_ports=0` leaves out the services that have a listener
+//! of their own within the client's reach: `/sd` tells Prometheus to ask like that, so that it
+//! scrapes each series once. `rates=0` leaves out `tickring_events_per_second`.
 //!
 //! HEAD goes wherever GET does. Errors are JSON, `{"error": "…"}`. A parameter that a path knows
 //! may come once; those that it doesn't know are ignored. What isn't HTTP in the first place, or
@@ -17,12 +24,17 @@ mod accept;
 mod answer;
 mod body;
 mod connection;
+mod documents;
 mod events;
 mod limits;
+mod long;
+mod metrics;
+mod negotiate;
 mod query;
 mod route;
 mod router;
 mod server;
+mod state;
 
 pub use limits::Limits;
 pub use router::Router;

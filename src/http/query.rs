@@ -4,12 +4,16 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// The parameters that any route knows. Others are ignored; one that is known may come once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Query<'a> {
     /// The service that is asked for.
     pub(super) service: Option<Cow<'a, str>>,
     /// Whether the seconds of the window are wanted one by one.
     pub(super) series: bool,
+    /// Whether services with a listener of their own are wanted as well.
+    pub(super) own_ports: bool,
+    /// Whether rates are wanted; by default the server decides.
+    pub(super) rates: Option<bool>,
 }
 
 /// Why a query can't be understood.
@@ -34,15 +38,18 @@ impl<'a> Query<'a> {
     /// Reads what follows the question mark. Bytes that aren't UTF-8 become U+FFFD, which is in
     /// no service's name.
     pub(super) fn parse(query: &'a str) -> Result<Self, QueryError> {
-        let (mut service, mut series) = (None, None);
+        let (mut service, mut series, mut own_ports, mut rates) = (None, None, None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "service" => once("service", &mut service, value)?,
-                "series" => once("series", &mut series, switch("series", &value)?)?,
+                "series" => switch("series", &mut series, &value)?,
+                "own_ports" => switch("own_ports", &mut own_ports, &value)?,
+                "rates" => switch("rates", &mut rates, &value)?,
                 _ => {}
             }
         }
-        Ok(Self { service, series: series.unwrap_or(false) })
+        let (series, own_ports) = (series.unwrap_or(false), own_ports.unwrap_or(true));
+        Ok(Self { service, series, own_ports, rates })
     }
 }
 
@@ -53,10 +60,10 @@ fn once<T>(name: &'static str, place: &mut Option<T>, value: T) -> Result<(), Qu
     }
 }
 
-fn switch(name: &'static str, value: &str) -> Result<bool, QueryError> {
+fn switch(name: &'static str, place: &mut Option<bool>, value: &str) -> Result<(), QueryError> {
     match value {
-        "0" => Ok(false),
-        "1" => Ok(true),
+        "0" => once(name, place, false),
+        "1" => once(name, place, true),
         _ => Err(QueryError::NotASwitch { name, value: value.into() }),
     }
 }
@@ -69,16 +76,23 @@ mod tests {
     fn known_parameters_are_decoded_and_unknown_ones_ignored() {
         let query = Query::parse("a=b&service=sports%2Ddata&series=1&&=").unwrap();
         assert_eq!(query.service.as_deref(), Some("sports-data"));
-        assert!(query.series);
+        assert!(query.series && query.own_ports && query.rates.is_none());
         let query = Query::parse("").unwrap();
         assert!(query.service.is_none() && !query.series);
         assert_eq!(Query::parse("service=%ff").unwrap().service.as_deref(), Some("\u{fffd}"));
     }
 
     #[test]
+    fn switches_go_both_ways() {
+        let query = Query::parse("series=0&own_ports=0&rates=0").unwrap();
+        assert!(!query.series && !query.own_ports && query.rates == Some(false));
+        assert_eq!(Query::parse("rates=1").unwrap().rates, Some(true));
+    }
+
+    #[test]
     fn nothing_is_guessed() {
         assert_eq!(Query::parse("service=a&service=a").unwrap_err(), QueryError::Twice("service"));
-        for bad in ["series", "series=", "series=yes", "series=%ff"] {
+        for bad in ["series", "series=", "series=yes", "rates=%ff", "own_ports=2"] {
             assert!(matches!(Query::parse(bad), Err(QueryError::NotASwitch { .. })), "{bad}");
         }
     }

@@ -15,13 +15,15 @@ pub(super) enum Route<'a> {
     Health,
     Live,
     Ready,
+    Metrics,
+    Discovery,
 }
 
 impl<'a> Route<'a> {
     /// All of them, for who asks for something else.
     pub(super) const ALL: &'static str = "/api/v1/event-rate, /api/v1/services, \
         /api/v1/services/NAME/event-rate, /api/v1/services/NAME/events, /health, /health/live, \
-        /health/ready";
+        /health/ready, /metrics, /sd";
 
     /// The route of a path, whose variable part may be percent-encoded.
     pub(super) fn find(path: &'a str) -> Option<Self> {
@@ -31,6 +33,8 @@ impl<'a> Route<'a> {
             "/health" => Self::Health,
             "/health/live" => Self::Live,
             "/health/ready" => Self::Ready,
+            "/metrics" => Self::Metrics,
+            "/sd" => Self::Discovery,
             _ => {
                 let (name, rest) = path.strip_prefix("/api/v1/services/")?.split_once('/')?;
                 let name = percent_decode_str(name).decode_utf8_lossy();
@@ -41,6 +45,11 @@ impl<'a> Route<'a> {
                 }
             }
         })
+    }
+
+    /// Whether the answer is the longer the more services there are.
+    pub(super) fn is_of_all_services(&self) -> bool {
+        matches!(self, Self::Services | Self::Metrics | Self::Discovery)
     }
 
     pub(super) fn takes_body(&self) -> bool {

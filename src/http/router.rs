@@ -1,24 +1,27 @@
 //! From a request to its answer, without a socket.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::error::Error;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Body;
-use hyper::header::CONTENT_LENGTH;
-use hyper::{Method, Request, Response, StatusCode};
-use serde::Serialize;
+use hyper::header::{CONTENT_LENGTH, HOST};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::answer::{Answer, Refusal, closing, error, json, method_not_allowed};
+use super::documents::{Accepted, Health, Listed, Overview, Word};
 use super::events::Batch;
 use super::query::Query;
 use super::route::Route;
-use super::{Limits, body};
-use crate::{Basis, EventRate, Registry, Rejections, Service};
+use super::state::State;
+use super::{Limits, body, metrics};
+use crate::export::HostSample;
+use crate::export::discovery::{self, Listening};
+use crate::{EventRate, Registry, Rejections, Service};
 
 /// Answers requests about the services of a registry. Clones answer from the same state.
 ///
@@ -38,10 +41,19 @@ use crate::{Basis, EventRate, Registry, Rejections, Service};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Router {
-    options: Arc<Options>,
-    state: Arc<State>,
+    pub(super) options: Arc<Options>,
+    pub(super) state: Arc<State>,
     /// The service that is meant when a request names none.
     service: Arc<str>,
+    listener: Option<Here>,
+}
+
+/// The listener that a router answers for.
+#[derive(Clone, Copy, Debug)]
+struct Here {
+    address: SocketAddr,
+    /// Whether it is the own one of a service, rather than the host's.
+    own: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -49,13 +61,7 @@ pub(super) struct Options {
     pub(super) registry: Registry,
     pub(super) limits: Limits,
     pub(super) rejections: Option<Rejections>,
-}
-
-/// What changes while requests are answered.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    /// Relaxed: it says what to answer, and guards nothing.
-    draining: AtomicBool,
+    pub(super) rates: bool,
 }
 
 impl Router {
@@ -63,8 +69,14 @@ impl Router {
     /// request names none.
     #[must_use]
     pub fn new(registry: Registry, service: impl Into<String>) -> Self {
-        let options = Options { registry, limits: Limits::default(), rejections: None };
-        Self { options: Arc::new(options), state: Arc::default(), service: service.into().into() }
+        let limits = Limits::default();
+        let options = Options { registry, limits, rejections: None, rates: true };
+        Self {
+            options: Arc::new(options),
+            state: Arc::new(State::new()),
+            service: service.into().into(),
+            listener: None,
+        }
     }
 
     /// The limits of a request's body. The other limits are a [`Server`](super::Server)'s.
@@ -81,18 +93,20 @@ impl Router {
         self
     }
 
-    /// The same, with another service for requests that name none.
-    pub(super) fn of_service(&self, service: impl Into<String>) -> Self {
-        Self { service: service.into().into(), ..self.clone() }
+    /// Whether `/metrics` shows `tickring_events_per_second` where a request doesn't say by
+    /// `rates=0` or `rates=1`. It does by default; Prometheus can do without, since it computes
+    /// rates of its own.
+    #[must_use]
+    pub fn rates(mut self, rates: bool) -> Self {
+        Arc::make_mut(&mut self.options).rates = rates;
+        self
     }
 
-    /// From now on the host is not ready any more.
-    pub(super) fn drain(&self) {
-        self.state.draining.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.state.draining.load(Ordering::Relaxed)
+    /// The same for a listener, with that listener's service for requests that name none.
+    pub(super) fn listener(&self, listening: &Listening) -> Self {
+        let service = listening.service.as_deref().map_or_else(|| self.service.clone(), Arc::from);
+        let here = Here { address: listening.address, own: listening.service.is_some() };
+        Self { service, listener: Some(here), ..self.clone() }
     }
 
     pub(super) fn service(&self) -> Option<Arc<Service>> {
@@ -107,7 +121,9 @@ impl Router {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let (head, incoming) = request.into_parts();
-        let takes_body = Route::find(head.uri.path()).is_some_and(|route| route.takes_body());
+        let route = Route::find(head.uri.path());
+        let takes_body = route.as_ref().is_some_and(Route::takes_body);
+        let is_long = route.as_ref().is_some_and(Route::is_of_all_services);
         let body = if takes_body && head.method == Method::POST {
             match body::read(incoming, &self.options.limits).await {
                 Ok(body) => body,
@@ -117,7 +133,8 @@ impl Router {
         } else {
             Bytes::new()
         };
-        self.answer(&Request::from_parts(head, body))
+        let request = Request::from_parts(head, body);
+        if is_long { self.answer_at_length(request).await } else { self.answer(&request) }
     }
 
     /// The answer to a request with its whole body. Should the code behind a route panic, that
@@ -159,7 +176,9 @@ impl Router {
             Route::Services => Ok(self.services()),
             Route::Health => self.health(),
             Route::Live => Ok(json(StatusCode::OK, &Word { status: "live" })),
-            Route::Ready if self.is_draining() => {
+            Route::Metrics => self.metrics(&query, request.headers()),
+            Route::Discovery => Ok(self.discovery(request.headers())),
+            Route::Ready if self.state.is_draining() => {
                 Ok(json(StatusCode::SERVICE_UNAVAILABLE, &Word { status: "draining" }))
             }
             Route::Ready => Ok(json(StatusCode::OK, &Word { status: "ready" })),
@@ -199,6 +218,51 @@ impl Router {
         json(StatusCode::OK, &Overview { services, rejected })
     }
 
+    fn metrics(&self, query: &Query<'_>, headers: &HeaderMap) -> Result<Answer, Refusal> {
+        let all = self.options.registry.services();
+        let of_one = match (&query.service, self.listener) {
+            (Some(name), _) => Some(self.named(Some(name))?),
+            (None, Some(Here { own: true, .. })) => Some(self.named(None)?),
+            (None, _) => None,
+        };
+        let left_out = self.left_out(query);
+        let services: Vec<&Service> = if let Some(service) = &of_one {
+            vec![service]
+        } else {
+            let wanted = |service: &&Service| !left_out.contains(service.name());
+            all.iter().map(|service| &**service).filter(wanted).collect()
+        };
+        let host = of_one.is_none().then(|| self.host_sample());
+        let rates = query.rates.unwrap_or(self.options.rates);
+        Ok(metrics::answer(&metrics::scrape(&services, host, rates), headers))
+    }
+
+    /// Services that are scraped on a listener of their own.
+    fn left_out(&self, query: &Query<'_>) -> HashSet<&str> {
+        let Some(here) = self.listener.filter(|_| !query.own_ports) else {
+            return HashSet::new();
+        };
+        let own = discovery::own_listeners(self.state.listening(), here.address);
+        own.map(|(service, _)| service).collect()
+    }
+
+    fn host_sample(&self) -> HostSample {
+        HostSample {
+            version: env!("CARGO_PKG_VERSION"),
+            engine: crate::diagnostics(),
+            rejected: self.options.rejections.iter().flat_map(Rejections::iter).collect(),
+            http: self.state.sample(self.options.limits.max_connections),
+        }
+    }
+
+    fn discovery(&self, headers: &HeaderMap) -> Answer {
+        let services = self.options.registry.services();
+        let here = self.listener.map(|here| here.address);
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let targets = discovery::targets(&services, self.state.listening(), here, host);
+        json(StatusCode::OK, &targets)
+    }
+
     fn health(&self) -> Result<Answer, Refusal> {
         let service = self.named(None)?;
         let document = service.event_rate();
@@ -233,52 +297,4 @@ fn status_of(document: &EventRate) -> StatusCode {
             StatusCode::SERVICE_UNAVAILABLE
         }
     }
-}
-
-#[derive(Serialize)]
-struct Word {
-    status: &'static str,
-}
-
-#[derive(Serialize)]
-struct Accepted {
-    accepted: u64,
-}
-
-#[derive(Serialize)]
-struct Overview {
-    services: Vec<Listed>,
-    rejected: BTreeMap<&'static str, u64>,
-}
-
-#[derive(Serialize)]
-struct Listed {
-    name: String,
-    port: Option<u16>,
-    category: String,
-    basis: Basis,
-    events: Vec<String>,
-}
-
-impl From<&Service> for Listed {
-    fn from(service: &Service) -> Self {
-        let profile = service.profile().clone();
-        Self {
-            name: profile.name,
-            port: profile.port,
-            category: profile.category,
-            basis: profile.basis,
-            events: profile.events,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Health<'a> {
-    status: &'static str,
-    service: &'a str,
-    uptime_seconds: f64,
-    events_per_hour: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::accept::{Acceptor, Admission};
 use super::{Limits, Router};
+use crate::export::discovery::Listening;
 use crate::{Registry, Rejections};
 
 /// What a server is about to do.
@@ -47,7 +48,8 @@ pub struct Server {
     service: String,
     limits: Limits,
     rejections: Option<Rejections>,
-    listeners: Vec<(TcpListener, String)>,
+    rates: bool,
+    listeners: Vec<(TcpListener, Listening)>,
 }
 
 impl Server {
@@ -59,6 +61,7 @@ impl Server {
             service: service.into(),
             limits: Limits::default(),
             rejections: None,
+            rates: true,
             listeners: Vec::new(),
         }
     }
@@ -75,19 +78,27 @@ impl Server {
         self
     }
 
+    /// Whether `/metrics` shows rates by itself; see [`Router::rates`].
+    pub fn rates(mut self, rates: bool) -> Self {
+        self.rates = rates;
+        self
+    }
+
     /// Listens here too, with `default_service` as the one that is meant where a request names
     /// none. Several listeners share the limits.
     ///
     /// # Errors
     ///
-    /// If the system won't switch the listener to non-blocking.
+    /// If the system won't switch the listener to non-blocking, or doesn't know its address.
     pub fn listen(
         mut self,
         listener: TcpListener,
         default_service: impl Into<String>,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        self.listeners.push((listener, default_service.into()));
+        let (address, service) = (listener.local_addr()?, default_service.into());
+        let service = (service != self.service).then_some(service);
+        self.listeners.push((listener, Listening { address, service }));
         Ok(self)
     }
 
@@ -105,21 +116,26 @@ impl Server {
         if self.listeners.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no listener"));
         }
-        let mut host = Router::new(self.registry, self.service).limits(self.limits);
+        let mut host = Router::new(self.registry, self.service);
+        host = host.limits(self.limits).rates(self.rates);
         if let Some(rejections) = self.rejections {
             host = host.rejections(rejections);
         }
-        let watched = |(listener, service): (TcpListener, String)| {
-            Ok((tokio::net::TcpListener::from_std(listener)?, host.of_service(service)))
-        };
-        let listeners: io::Result<Vec<_>> = self.listeners.into_iter().map(watched).collect();
+        let mut listeners = Vec::with_capacity(self.listeners.len());
+        let mut listening = Vec::with_capacity(self.listeners.len());
+        for (listener, described) in self.listeners {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            listeners.push((listener, host.listener(&described)));
+            listening.push(described);
+        }
+        host.state.listen(listening);
 
         let (phase, phases) = watch::channel(Phase::Serving);
         // Held by every connection that came before draining began.
         let (early, mut all_early_gone) = mpsc::channel(1);
         let slots = Arc::new(Semaphore::new(self.limits.max_connections.max(1)));
         let mut accepting = JoinSet::new();
-        for (listener, router) in listeners? {
+        for (listener, router) in listeners {
             let admission = Admission {
                 router,
                 host: host.clone(),
@@ -134,7 +150,7 @@ impl Server {
 
         shutdown.await;
         let deadline = Instant::now() + self.limits.drain;
-        host.drain();
+        host.state.drain();
         phase.send_replace(Phase::Draining);
         let drained = tokio::time::timeout_at(deadline, async {
             all_early_gone.recv().await;

@@ -142,7 +142,7 @@ impl Figures {
     fn of(service: &Service, snapshots: &[Snapshot], series: bool) -> Self {
         let basis = service.profile().basis;
         let all = Snapshot::sum(snapshots.iter(), service.uptime());
-        let events_per_second = rate(&all, basis);
+        let events_per_second = basis.rate(&all);
         let event = |(event, snapshot): (&super::Event, &Snapshot)| {
             (event.name().to_owned(), EventFigures::of(snapshot, basis))
         };
@@ -170,15 +170,18 @@ impl EventFigures {
         Self {
             total: snapshot.total(),
             events_in_window: snapshot.events_in_window(),
-            events_per_second: rate(snapshot, basis),
+            events_per_second: basis.rate(snapshot),
         }
     }
 }
 
-fn rate(snapshot: &Snapshot, basis: Basis) -> f64 {
-    match basis {
-        Basis::Rolling => snapshot.events_per_second(),
-        Basis::Lifetime => snapshot.lifetime_per_second(),
+impl Basis {
+    /// What `events_per_second` is on this basis.
+    pub(crate) fn rate(self, snapshot: &Snapshot) -> f64 {
+        match self {
+            Self::Rolling => snapshot.events_per_second(),
+            Self::Lifetime => snapshot.lifetime_per_second(),
+        }
     }
 }
 

@@ -1,0 +1,180 @@
+//! The families of `/metrics`, in the order in which they are shown.
+
+use super::prometheus::{Family, Kind, Page};
+use super::scrape::{HostSample, Scrape};
+
+const SERVICE: Family = Family {
+    name: "tickring_service",
+    kind: Kind::Info,
+    unit: None,
+    help: "A hosted service: its category, and what its rate is: rolling (of the last 60 s) or \
+           lifetime (over the uptime).",
+};
+const SERVICE_UP: Family = Family {
+    name: "tickring_service_up",
+    kind: Kind::Gauge,
+    unit: None,
+    help: "Whether the figures of a service can be had: 0 while a source of its own fails.",
+};
+const EVENTS: Family = Family {
+    name: "tickring_events",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Events since the service started.",
+};
+const IN_WINDOW: Family = Family {
+    name: "tickring_events_in_window",
+    kind: Kind::Gauge,
+    unit: None,
+    help: "Events of the last 60 s.",
+};
+const PER_SECOND: Family = Family {
+    name: "tickring_events_per_second",
+    kind: Kind::Gauge,
+    unit: None,
+    help: "Events a second, on the basis of the service.",
+};
+const LAST_EVENT_AGE: Family = Family {
+    name: "tickring_last_event_age_seconds",
+    kind: Kind::Gauge,
+    unit: Some("seconds"),
+    help: "Time since the last event, to the second; not shown before the first.",
+};
+const UPTIME: Family = Family {
+    name: "tickring_uptime_seconds",
+    kind: Kind::Gauge,
+    unit: Some("seconds"),
+    help: "Time since the service started.",
+};
+const BUILD: Family = Family {
+    name: "tickring_build",
+    kind: Kind::Info,
+    unit: None,
+    help: "The version of tickring.",
+};
+const CLOCK_LAG: Family = Family {
+    name: "tickring_clock_lag_seconds",
+    kind: Kind::Gauge,
+    unit: Some("seconds"),
+    help: "How late the second is in which events are counted now; 0 in a healthy process.",
+};
+const SATURATED: Family = Family {
+    name: "tickring_saturated_records",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Records that did not fit their second and are missing from the rate, but not from the \
+           total.",
+};
+const SHARDS: Family = Family {
+    name: "tickring_shards",
+    kind: Kind::Gauge,
+    unit: None,
+    help: "Rings of counts made for recording threads so far; they are used again, never freed.",
+};
+const REJECTED: Family = Family {
+    name: "tickring_rejected",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Pieces of input that could not be used, by reason.",
+};
+const CONNECTIONS: Family = Family {
+    name: "tickring_http_connections",
+    kind: Kind::Gauge,
+    unit: None,
+    help: "HTTP connections that are open.",
+};
+const CONNECTIONS_LIMIT: Family = Family {
+    name: "tickring_http_connections_limit",
+    kind: Kind::Gauge,
+    unit: None,
+    help: "HTTP connections that are served at a time; more have to wait.",
+};
+const ACCEPTED: Family = Family {
+    name: "tickring_http_accepted",
+    kind: Kind::Counter,
+    unit: None,
+    help: "HTTP connections accepted.",
+};
+const ACCEPT_FAILURES: Family = Family {
+    name: "tickring_http_accept_failures",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Failures to accept an HTTP connection, as for want of file descriptors.",
+};
+
+/// All samples of a family stand together, as both formats ask for.
+pub(super) fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) {
+    services(scrape, page);
+    events(scrape, page);
+    if let Some(host) = &scrape.host {
+        process(host, page);
+    }
+}
+
+fn services(scrape: &Scrape<'_>, page: &mut Page<'_>) {
+    let mut family = page.family(&SERVICE);
+    for service in &scrape.services {
+        let basis = match service.basis {
+            crate::Basis::Rolling => "rolling",
+            crate::Basis::Lifetime => "lifetime",
+        };
+        let labels = [("service", service.name), ("category", service.category), ("basis", basis)];
+        family.sample(&labels, 1);
+    }
+    let mut family = page.family(&SERVICE_UP);
+    for service in &scrape.services {
+        family.sample(&[("service", service.name)], u8::from(service.uptime.is_some()));
+    }
+    let mut family = page.family(&UPTIME);
+    for service in &scrape.services {
+        if let Some(uptime) = service.uptime {
+            family.sample(&[("service", service.name)], uptime.as_secs_f64());
+        }
+    }
+}
+
+fn events(scrape: &Scrape<'_>, page: &mut Page<'_>) {
+    let mut family = page.family(&EVENTS);
+    for event in &scrape.events {
+        family.sample(&event.labels(), event.total);
+    }
+    let mut family = page.family(&IN_WINDOW);
+    for event in &scrape.events {
+        family.sample(&event.labels(), event.in_window);
+    }
+    if scrape.rates {
+        let mut family = page.family(&PER_SECOND);
+        for event in &scrape.events {
+            family.sample(&event.labels(), event.per_second);
+        }
+    }
+    let mut family = page.family(&LAST_EVENT_AGE);
+    for event in &scrape.events {
+        if let Some(age) = event.last_event_age {
+            family.sample(&event.labels(), age.as_secs_f64());
+        }
+    }
+}
+
+fn process(host: &HostSample, page: &mut Page<'_>) {
+    page.family(&BUILD).sample(&[("version", host.version)], 1);
+    page.family(&CLOCK_LAG).sample(&[], host.engine.clock_lag.as_secs_f64());
+    page.family(&SATURATED).sample(&[], host.engine.saturated_records);
+    page.family(&SHARDS).sample(&[], host.engine.shards);
+    let mut family = page.family(&REJECTED);
+    for (reason, count) in &host.rejected {
+        family.sample(&[("reason", reason.as_str())], count);
+    }
+    if let Some(http) = &host.http {
+        page.family(&CONNECTIONS).sample(&[], http.open);
+        page.family(&CONNECTIONS_LIMIT).sample(&[], http.most);
+        page.family(&ACCEPTED).sample(&[], http.accepted);
+        page.family(&ACCEPT_FAILURES).sample(&[], http.accept_failures);
+    }
+}
+
+impl super::EventSample<'_> {
+    fn labels(&self) -> [(&'static str, &str); 2] {
+        [("service", self.service), ("event", self.event)]
+    }
+}
