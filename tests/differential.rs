@@ -1,0 +1,50 @@
+//! Random schedules on meters, compared step by step with a deque of exact timestamps.
+//!
+//! `TICKRING_SEED=N` runs the one schedule that a failure names.
+
+mod support;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use support::{schedule, weights};
+
+const STEPS: usize = 1_000_000;
+
+fn schedule_of(seed: u64) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    (0..random.usize(100..4000)).map(|_| random.u8(..)).collect()
+}
+
+/// A million steps: half of them the same each time, half of them new ones.
+#[test]
+fn a_million_random_steps_agree_with_a_deque_of_exact_timestamps() {
+    if let Ok(seed) = std::env::var("TICKRING_SEED") {
+        schedule::run(&schedule_of(seed.parse().expect("TICKRING_SEED is a number")));
+        return;
+    }
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() << 20;
+    for first in [0, start] {
+        let mut taken = 0;
+        let mut seed = first;
+        while taken < STEPS / 2 {
+            match catch_unwind(AssertUnwindSafe(|| schedule::run(&schedule_of(seed)))) {
+                Ok(steps) => taken += steps,
+                Err(panic) => {
+                    eprintln!("that was the schedule of TICKRING_SEED={seed}");
+                    resume_unwind(panic);
+                }
+            }
+            seed += 1;
+        }
+    }
+}
+
+#[test]
+fn extreme_weights_agree_with_saturating_sums() {
+    for seed in 0..300 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let bytes: Vec<u8> = (0..random.usize(2..200)).map(|_| random.u8(..)).collect();
+        weights::run(&bytes);
+    }
+}

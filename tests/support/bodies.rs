@@ -1,0 +1,18 @@
+//! The bodies of the fuzz targets, by name. Each takes any bytes and panics on a fault, so that
+//! `tests/fuzz_replay.rs` can run the same body on a seed or on a crash.
+
+/// A fuzz target's name and its body.
+pub(crate) type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub(crate) const TARGETS: &[Target] = &[("ring", ring), ("record_n", record_n)];
+
+/// A schedule on meters, against the naive deque.
+pub(crate) fn ring(bytes: &[u8]) {
+    super::schedule::run(bytes);
+}
+
+/// Extreme weights, through every kind of ring.
+pub(crate) fn record_n(bytes: &[u8]) {
+    super::weights::run(bytes);
+}
