@@ -1,0 +1,78 @@
+//! The registry, made from descriptions, and made over when they change.
+
+use tickring::{Profile, Registry, ServiceBuilder, ServiceError};
+
+/// A registry of the described services.
+pub(crate) fn registry(profiles: &[Profile]) -> Result<Registry, ServiceError> {
+    let registry = Registry::new();
+    redescribe(&registry, &[], profiles)?;
+    Ok(registry)
+}
+
+/// Makes the registry have what is described now, where `former` was described before. Counts of
+/// what stays go on; what was admitted without a description stays.
+pub(crate) fn redescribe(
+    registry: &Registry,
+    former: &[Profile],
+    now: &[Profile],
+) -> Result<(), ServiceError> {
+    for profile in now {
+        let was = former.iter().find(|former| former.name == profile.name);
+        if was == Some(profile) {
+            continue;
+        }
+        registry.update(|services| {
+            let Some(known) = services.get(&profile.name) else {
+                return ServiceBuilder::from(profile.clone()).build();
+            };
+            let described = |event: &String| was.is_some_and(|was| was.events.contains(event));
+            let admitted = known.profile().events.iter().filter(|event| !described(event));
+            let new = |event: &&String| !profile.events.contains(event);
+            let builder = ServiceBuilder::from(profile.clone()).carry_over(known);
+            admitted.filter(new).fold(builder, ServiceBuilder::event).build()
+        })?;
+    }
+    let gone = former.iter().filter(|former| !now.iter().any(|now| now.name == former.name));
+    for profile in gone {
+        registry.remove(&profile.name);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tickring::Service;
+
+    fn profile(name: &str, events: &[&str]) -> Profile {
+        let builder = Service::builder(name);
+        let builder = events.iter().fold(builder, |builder, event| builder.event(*event));
+        builder.build().unwrap().profile().clone()
+    }
+
+    fn names(registry: &Registry) -> Vec<String> {
+        registry.services().iter().map(|service| service.name().into()).collect()
+    }
+
+    #[test]
+    fn counts_go_on_and_what_is_no_longer_described_goes() {
+        let first = [profile("a", &["x", "y"]), profile("b", &["x"]), profile("c", &["x"])];
+        let registry = registry(&first).unwrap();
+        for (service, event, count) in [("a", "x", 3), ("a", "y", 4), ("b", "x", 5)] {
+            registry.get(service).unwrap().meter(event).unwrap().record_n(count);
+        }
+        // Admitted meanwhile: an event of `a`, and a service.
+        let a = registry.get("a").unwrap();
+        let more = ServiceBuilder::from(a.profile().clone()).event("admitted").carry_over(&a);
+        registry.replace(more.build().unwrap()).meter("admitted").unwrap().record_n(6);
+        registry.register(Service::builder("d").event("x").build().unwrap()).unwrap();
+
+        let second = [profile("a", &["z", "x"]), profile("b", &["x"]), profile("e", &["x"])];
+        redescribe(&registry, &first, &second).unwrap();
+        assert_eq!(names(&registry), ["a", "b", "d", "e"]);
+        let a = registry.get("a").unwrap();
+        assert_eq!(a.profile().events, ["z", "x", "admitted"]);
+        assert_eq!(a.snapshot().unwrap().total(), 3 + 6);
+        assert_eq!(registry.get("b").unwrap().snapshot().unwrap().total(), 5);
+    }
+}

@@ -1,0 +1,110 @@
+//! All sockets, bound before anything is served.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+
+use tickring::statsd::{UnixSocket, bind_udp};
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// The sockets to serve on.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    /// Each with the service that it stands for.
+    pub(crate) http: Vec<(TcpListener, String)>,
+    pub(crate) udp: Option<UdpSocket>,
+    pub(crate) unix: Option<UnixSocket>,
+}
+
+impl Sockets {
+    /// Binds everything or nothing.
+    pub(crate) fn bind(settings: &Settings) -> Result<Self, Failure> {
+        let http = http_addresses(settings)?;
+        let http = http.into_iter().map(|(address, service)| {
+            let listener = TcpListener::bind(address);
+            match listener {
+                Ok(listener) => Ok((listener, service)),
+                Err(error) => Err(refused(format!("TCP port {address}"), service, error)),
+            }
+        });
+        let http = http.collect::<Result<_, _>>()?;
+        let udp = settings.statsd_udp.map(|address| {
+            bind_udp(address)
+                .map_err(|error| refused(format!("UDP port {address}"), "StatsD".into(), error))
+        });
+        let unix = settings.statsd_unix.as_ref().map(|path| {
+            UnixSocket::bind(path).map_err(|error| {
+                refused(format!("socket {}", path.display()), "StatsD".into(), error)
+            })
+        });
+        Ok(Self { http, udp: udp.transpose()?, unix: unix.transpose()? })
+    }
+}
+
+fn refused(socket: String, wanted_by: String, error: io::Error) -> Failure {
+    Failure::Bind { socket, wanted_by, error }
+}
+
+/// Where to serve HTTP for which service. The host's own port is the main listener's, if that
+/// takes in loopback: then one listener serves both.
+fn http_addresses(settings: &Settings) -> Result<Vec<(SocketAddr, String)>, Failure> {
+    let mut addresses = vec![(settings.listen, settings.service.clone())];
+    let taken = match settings.listen.ip() {
+        IpAddr::V4(ip) => ip == Ipv4Addr::LOCALHOST || ip.is_unspecified(),
+        IpAddr::V6(ip) => ip.is_unspecified(),
+    };
+    let profiles = settings.profiles.iter().filter(|_| settings.service_ports);
+    for profile in profiles {
+        let Some(port) = profile.port else { continue };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if taken && port == settings.listen.port() && port != 0 {
+            if profile.name == settings.service {
+                continue;
+            }
+            let error = io::ErrorKind::AddrInUse.into();
+            let wanted_by = format!("{}, and the main listener", profile.name);
+            return Err(refused(format!("TCP port {address}"), wanted_by, error));
+        }
+        addresses.push((address, profile.name.clone()));
+    }
+    Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::ServeArgs;
+
+    fn settings(listen: &str) -> Settings {
+        let args = ServeArgs {
+            listen: Some(listen.parse().unwrap()),
+            service_ports: Some(true),
+            ..ServeArgs::default()
+        };
+        Settings::settle(&args).unwrap()
+    }
+
+    #[test]
+    fn each_service_has_a_port_and_the_host_has_one_listener() {
+        for (listen, listeners) in
+            [("127.0.0.1:8003", 15), ("0.0.0.0:8003", 15), ("[::1]:8003", 16), ("127.0.0.1:9", 16)]
+        {
+            let addresses = http_addresses(&settings(listen)).unwrap();
+            assert_eq!(addresses.len(), listeners, "{listen}");
+            assert_eq!(addresses[0], (listen.parse().unwrap(), "admin-api".into()));
+            let data_api = ("127.0.0.1:8006".parse().unwrap(), "data-api".into());
+            assert!(addresses.contains(&data_api));
+        }
+        let alone = Settings { service_ports: false, ..settings("127.0.0.1:8003") };
+        assert_eq!(http_addresses(&alone).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_main_listener_may_not_take_another_service_s_port() {
+        let error = http_addresses(&settings("0.0.0.0:8006")).unwrap_err();
+        let expected =
+            "TCP port 127.0.0.1:8006 is in use (wanted by data-api, and the main listener)";
+        assert_eq!(error.to_string(), expected);
+    }
+}
