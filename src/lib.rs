@@ -76,6 +76,7 @@ mod snapshot;
 pub mod statsd;
 mod sync;
 mod tick;
+mod timer;
 mod window;
 
 pub use clock::{Clock, ManualClock};
@@ -90,3 +91,4 @@ pub use service::{
 };
 pub use snapshot::Snapshot;
 pub use tick::Tick;
+pub use timer::{Distribution, Lifetime, Timer, TimerSnapshot, Timing};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::{Clock, TickCell};
 use crate::snapshot::Snapshot;
 use crate::sync::{AtomicU64, Ordering};
-use crate::tick::Moment;
+use crate::tick::{Moment, Tick};
 use crate::window::shard::{Shard, Token, unique_number};
 use crate::window::{GUARD, Roster, Sums, cache};
 
@@ -79,6 +79,23 @@ impl Meter {
         }
     }
 
+    /// A meter whose shards also count durations, for a [`Timer`](crate::Timer).
+    #[cfg(not(loom))]
+    pub(crate) const fn timed() -> Self {
+        Self {
+            key: AtomicU64::new(0),
+            ticks: crate::clock::system_ticks(),
+            clock: Clock::System,
+            started: AtomicU64::new(u64::MAX),
+            roster: Roster::timed(),
+        }
+    }
+
+    /// The same on another clock.
+    pub(crate) fn timed_with_clock(clock: Clock) -> Self {
+        Self { roster: Roster::timed(), ..Self::with_clock(clock) }
+    }
+
     /// Counts one event, now.
     #[inline]
     pub fn record(&self) {
@@ -139,13 +156,19 @@ impl Meter {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         loop {
-            let mut snapshot = Snapshot::empty();
-            let now = self.clock.now();
-            if self.read(now, snapshot.sums_mut()) {
-                snapshot.set_times(now, self.started(now));
+            if let Some(snapshot) = self.snapshot_at(self.clock.now()) {
                 return snapshot;
             }
         }
+    }
+
+    /// The figures as of `now`, if the pass is over before the clock has moved on too far.
+    pub(crate) fn snapshot_at(&self, now: Moment) -> Option<Snapshot> {
+        let mut snapshot = Snapshot::empty();
+        self.read(now, snapshot.sums_mut()).then(|| {
+            snapshot.set_times(now, self.started(now));
+            snapshot
+        })
     }
 
     /// Adds the sums as of `now` to `sums`. False if the clock moved on so far during the pass
@@ -153,6 +176,31 @@ impl Meter {
     fn read(&self, now: Moment, sums: &mut Sums) -> bool {
         self.roster.read(now.tick(), sums);
         self.ticks.load().0 <= now.tick().0 + GUARD
+    }
+
+    /// The calling thread's shard, if it is at hand.
+    #[inline]
+    pub(crate) fn shard(&self) -> Option<&'static Shard> {
+        cache::get(self.key.load(Ordering::Relaxed))
+    }
+
+    /// The calling thread's shard, looked for in earnest; nothing if there is none to be had.
+    pub(crate) fn find_shard(&self) -> Option<&'static Shard> {
+        cache::find(self.key(), &self.roster, self.tick())
+    }
+
+    /// The second to record in.
+    #[inline]
+    pub(crate) fn tick(&self) -> Tick {
+        self.ticks.load()
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// How many shards the meter has. One thread needs one; a thread that ends leaves its own to

@@ -21,6 +21,8 @@ pub(crate) const CAP: usize = 2;
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Roster {
+    /// Whether the shards are those of a timer.
+    timed: bool,
     first: OnceLock<Box<Entry>>,
     overflow: OnceLock<Box<SharedRing>>,
 }
@@ -34,20 +36,27 @@ struct Entry {
 impl Roster {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            Self { first: OnceLock::new(), overflow: OnceLock::new() }
+            Self { timed: false, first: OnceLock::new(), overflow: OnceLock::new() }
+        }
+    }
+
+    const_unless_loom! {
+        /// The roster of a timer.
+        pub(crate) fn timed() -> Self {
+            Self { timed: true, first: OnceLock::new(), overflow: OnceLock::new() }
         }
     }
 
     /// A shard for the caller alone, or nothing when the cap is reached.
     pub(crate) fn join(&self) -> Option<(&'static Shard, Token)> {
         let mut link = &self.first;
-        for _ in 0..CAP {
+        for place in 0..CAP {
             if link.get().is_none() {
-                let (shard, token) = Shard::take();
+                let (shard, token) = Shard::take(self.timed, place);
                 match link.set(Box::new(Entry { shard, next: OnceLock::new() })) {
                     Ok(()) => return Some((shard, token)),
                     // Somebody was first: on from theirs, and back with ours.
-                    Err(_) => Shard::recycle(std::iter::once(shard)),
+                    Err(_) => Shard::recycle(self.timed, std::iter::once(shard)),
                 }
             }
             let entry = link.get()?;
@@ -70,7 +79,8 @@ impl Roster {
         }
     }
 
-    fn shards(&self) -> impl Iterator<Item = &'static Shard> {
+    /// The shards by place.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = &'static Shard> {
         let first = self.first.get();
         std::iter::successors(first, |entry| entry.next.get()).map(|entry| entry.shard)
     }
@@ -93,7 +103,7 @@ impl Roster {
 
 impl Drop for Roster {
     fn drop(&mut self) {
-        Shard::recycle(self.shards());
+        Shard::recycle(self.timed, self.shards());
         // Link by link: dropping the first entry would recurse down the whole list.
         #[cfg(not(loom))]
         {

@@ -24,6 +24,7 @@ use crossbeam_utils::CachePadded;
 
 use super::ring::Ring;
 use crate::sync::{AtomicU64, Mutex, Ordering, const_unless_loom, process_wide};
+use crate::timer::Times;
 
 const FREE: u64 = 0;
 
@@ -41,6 +42,11 @@ process_wide! {
     static POOL: Mutex<Vec<&'static Shard>> = Mutex::new(Vec::new());
 }
 
+process_wide! {
+    /// The same, of timers.
+    static TIMED_POOL: Mutex<Vec<&'static Shard>> = Mutex::new(Vec::new());
+}
+
 /// A number, from 1 up, that was never given out before. At a thousand million a second they
 /// last 584 years.
 pub(crate) fn unique_number() -> u64 {
@@ -54,23 +60,37 @@ pub(crate) struct Shard(CachePadded<Inner>);
 #[derive(Debug)]
 struct Inner {
     owner: AtomicU64,
+    /// Where the shard of a timer counts durations; nothing in a plain meter's.
+    times: Option<Box<Times>>,
     ring: Ring,
 }
 
 impl Shard {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            Self(CachePadded::new(Inner { owner: AtomicU64::new(FREE), ring: Ring::new() }))
+            let owner = AtomicU64::new(FREE);
+            Self(CachePadded::new(Inner { owner, times: None, ring: Ring::new() }))
         }
     }
 
-    /// Takes a shard from the pool, or makes one. It is the caller's, and on no meter yet.
-    pub(crate) fn take() -> (&'static Self, Token) {
-        let pooled = POOL.lock().ok().and_then(|mut pool| pool.pop());
+    fn timed() -> Self {
+        let owner = AtomicU64::new(FREE);
+        let times = Some(Box::new(Times::new()));
+        Self(CachePadded::new(Inner { owner, times, ring: Ring::new() }))
+    }
+
+    /// Takes a shard from the pool, or makes one. It is the caller's, and on no meter yet;
+    /// `place` is where on the roster it will be.
+    pub(crate) fn take(timed: bool, place: usize) -> (&'static Self, Token) {
+        let pool = if timed { &TIMED_POOL } else { &POOL };
+        let pooled = pool.lock().ok().and_then(|mut pool| pool.pop());
         let shard = pooled.unwrap_or_else(|| {
-            crate::diagnostics::count_shard();
-            Box::leak(Box::new(Self::new()))
+            crate::diagnostics::count_shard(timed);
+            Box::leak(Box::new(if timed { Self::timed() } else { Self::new() }))
         });
+        if let Some(times) = shard.times() {
+            times.set_place(place);
+        }
         let token = Token(unique_number());
         // Relaxed: nobody else has it. Its next life is published by the roster (pair 3).
         shard.0.owner.store(token.0, Ordering::Relaxed);
@@ -106,16 +126,26 @@ impl Shard {
     }
 
     /// Clears shards of a meter that is gone and puts them in the pool.
-    pub(crate) fn recycle(shards: impl Iterator<Item = &'static Self>) {
+    pub(crate) fn recycle(timed: bool, shards: impl Iterator<Item = &'static Self>) {
         let cleared = shards.inspect(|shard| {
             shard.0.owner.store(FREE, Ordering::Relaxed);
             shard.0.ring.clear();
+            if let Some(times) = shard.times() {
+                times.clear();
+            }
         });
+        let pool = if timed { &TIMED_POOL } else { &POOL };
         // Poisoning is impossible (no code that can panic runs under the lock, but for running
         // out of memory); should it happen all the same, the shards are leaked.
-        if let Ok(mut pool) = POOL.lock() {
+        if let Ok(mut pool) = pool.lock() {
             pool.extend(cleared);
         }
+    }
+
+    /// For the owner to write and anybody to read; only on the roster of a timer.
+    #[inline]
+    pub(crate) fn times(&self) -> Option<&Times> {
+        self.0.times.as_deref()
     }
 
     /// For the owner to write and anybody to read.
