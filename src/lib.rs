@@ -86,8 +86,9 @@ pub use intake::{Reason, Rejections};
 pub use meter::{LocalMeter, Meter};
 #[cfg(feature = "service")]
 pub use service::{
-    Basis, Event, EventFigures, EventRate, Figures, Profile, Registry, RegistryError, Service,
-    ServiceBuilder, ServiceError, Services, Timestamp, Unavailable, catalogue,
+    Basis, Event, EventFigures, EventRate, Figures, ProcessingTime, Profile, Registry,
+    RegistryError, Service, ServiceBuilder, ServiceError, Services, Timestamp, Unavailable,
+    catalogue,
 };
 pub use snapshot::Snapshot;
 pub use tick::Tick;

@@ -8,7 +8,6 @@ use std::time::SystemTime;
 
 use super::{Basis, Event, FiguresFrom, Profile, Service, ServiceError};
 use crate::clock::Clock;
-use crate::meter::Meter;
 use crate::snapshot::Snapshot;
 
 type BoxedError = Box<dyn Error + Send + Sync>;
@@ -74,6 +73,13 @@ impl ServiceBuilder {
         self
     }
 
+    /// One more kind of event to count, which also takes a while that is to be known.
+    pub fn timed_event(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.profile.timed.push(name.clone());
+        self.event(name)
+    }
+
     /// One more kind of event, whose figures the service gets elsewhere: from a meter that it
     /// has already, or from anything that can fail. A source that returns an error or panics
     /// makes this service's figures unavailable while it does, and nothing else.
@@ -106,7 +112,8 @@ impl ServiceBuilder {
     }
 
     /// Goes on from `former`: same clock and start, and for each event that it has already the
-    /// same meter or source, so that no count is lost when a service is described anew.
+    /// same meter, timer or source, so that no count is lost when a service is described anew.
+    /// An event that was not timed before can be from now on.
     pub fn carry_over(mut self, former: &Arc<Service>) -> Self {
         self.clock = former.clock.clone();
         self.former = Some(Arc::clone(former));
@@ -124,10 +131,11 @@ impl ServiceBuilder {
         profile.check()?;
         let event = |name: &String| {
             let former = former.as_ref().and_then(|former| former.event(name));
+            let timed = profile.timed.contains(name);
             let figures = match (sources.remove(name), former) {
                 (Some(source), _) => FiguresFrom::Source(source),
-                (None, Some(former)) => former.figures.clone(),
-                (None, None) => FiguresFrom::Meter(Arc::new(Meter::with_clock(clock.clone()))),
+                (None, Some(former)) => former.figures.carried_over(timed),
+                (None, None) => FiguresFrom::recorded(&clock, timed),
             };
             Event { name: name.as_str().into(), figures }
         };

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::catalogue;
 
-/// Why a service can't be built, or has no such meter.
+/// Why a service can't be built, or has no such meter or timer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServiceError {
@@ -41,6 +41,15 @@ pub enum ServiceError {
         /// The events that the service has.
         known: Vec<String>,
     },
+    /// The event is not timed: it has a meter, but no timer.
+    NotTimed {
+        /// The service.
+        service: String,
+        /// The event that was asked for.
+        event: String,
+        /// The events of the service that are timed.
+        timed: Vec<String>,
+    },
     /// The event's figures come from a source, so there is nothing to record on.
     NotRecorded {
         /// The service.
@@ -70,6 +79,14 @@ impl fmt::Display for ServiceError {
             Self::UnknownEvent { service, event, known } => {
                 write!(f, "unknown event {event:?}: service {service:?} has: {}", known.join(", "))
             }
+            Self::NotTimed { service, event, timed } if timed.is_empty() => {
+                write!(f, "event {event:?} of service {service:?} is not timed: no event of it is")
+            }
+            Self::NotTimed { service, event, timed } => write!(
+                f,
+                "event {event:?} of service {service:?} is not timed: of its events, these are: {}",
+                timed.join(", ")
+            ),
             Self::NotRecorded { service, event } => write!(
                 f,
                 "event {event:?} of service {service:?} has a source of its own and can't be \

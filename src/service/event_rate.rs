@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Basis, Service};
+use super::{Basis, Event, ProcessingTime, Service};
 use crate::snapshot::{Snapshot, WINDOW};
+use crate::timer::TimerSnapshot;
 
 const WINDOW_MINUTES: u64 = WINDOW.as_secs() / 60;
 
@@ -95,6 +96,9 @@ pub struct EventFigures {
     pub events_in_window: u64,
     /// The rate on the service's basis.
     pub events_per_second: f64,
+    /// How long the events took, if the event is timed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_time: Option<ProcessingTime>,
 }
 
 /// A point in time by the wall clock, written as RFC 3339 in UTC to the millisecond.
@@ -122,7 +126,7 @@ impl Serialize for Timestamp {
 
 impl EventRate {
     pub(super) fn of(service: &Service, series: bool) -> Self {
-        match service.snapshots() {
+        match service.timed_snapshots() {
             Ok(snapshots) => Self::Figures(Box::new(Figures::of(service, &snapshots, series))),
             Err(error) => Self::Unavailable {
                 events_per_second: 0,
@@ -139,12 +143,17 @@ impl EventRate {
 }
 
 impl Figures {
-    fn of(service: &Service, snapshots: &[Snapshot], series: bool) -> Self {
+    fn of(
+        service: &Service,
+        snapshots: &[(Snapshot, Option<TimerSnapshot>)],
+        series: bool,
+    ) -> Self {
         let basis = service.profile().basis;
-        let all = Snapshot::sum(snapshots.iter(), service.uptime());
+        let all = Snapshot::sum(snapshots.iter().map(|(events, _)| events), service.uptime());
         let events_per_second = basis.rate(&all);
-        let event = |(event, snapshot): (&super::Event, &Snapshot)| {
-            (event.name().to_owned(), EventFigures::of(snapshot, basis))
+        let event = |(event, (snapshot, timed)): (&Event, &(Snapshot, Option<TimerSnapshot>))| {
+            let timed = timed.as_ref().map(|timed| ProcessingTime::of(timed.distribution()));
+            (event.name().to_owned(), EventFigures::of(snapshot, basis, timed))
         };
         Self {
             events_per_second,
@@ -166,11 +175,12 @@ impl Figures {
 }
 
 impl EventFigures {
-    fn of(snapshot: &Snapshot, basis: Basis) -> Self {
+    fn of(snapshot: &Snapshot, basis: Basis, processing_time: Option<ProcessingTime>) -> Self {
         Self {
             total: snapshot.total(),
             events_in_window: snapshot.events_in_window(),
             events_per_second: basis.rate(snapshot),
+            processing_time,
         }
     }
 }

@@ -4,6 +4,7 @@ mod builder;
 mod catalogue;
 mod error;
 mod event_rate;
+mod processing_time;
 mod profile;
 mod registry;
 
@@ -11,6 +12,7 @@ pub use builder::ServiceBuilder;
 pub use catalogue::catalogue;
 pub use error::{RegistryError, ServiceError, Unavailable};
 pub use event_rate::{EventFigures, EventRate, Figures, Timestamp};
+pub use processing_time::ProcessingTime;
 pub use profile::{Basis, Profile};
 pub use registry::{Registry, Services};
 
@@ -23,6 +25,7 @@ use crate::clock::Clock;
 use crate::meter::Meter;
 use crate::snapshot::Snapshot;
 use crate::tick::Moment;
+use crate::timer::{Timer, TimerSnapshot};
 use builder::Source;
 
 /// A service of the fleet: a name, what it counts, and since when.
@@ -58,7 +61,32 @@ pub struct Event {
 #[derive(Clone, Debug)]
 enum FiguresFrom {
     Meter(Arc<Meter>),
+    /// And the timer's meter.
+    Timer(Arc<Timer>, Arc<Meter>),
     Source(Source),
+}
+
+impl FiguresFrom {
+    /// A meter of its own, and a timer if wanted.
+    fn recorded(clock: &Clock, timed: bool) -> Self {
+        if timed {
+            let meter = Arc::new(Meter::timed_with_clock(clock.clone()));
+            Self::Timer(Arc::new(Timer::of_meter(Arc::clone(&meter))), meter)
+        } else {
+            Self::Meter(Arc::new(Meter::with_clock(clock.clone())))
+        }
+    }
+
+    /// The same figures, with or without a timer from now on.
+    fn carried_over(&self, timed: bool) -> Self {
+        match self {
+            Self::Meter(meter) if timed => {
+                Self::Timer(Arc::new(Timer::of_meter(Arc::clone(meter))), Arc::clone(meter))
+            }
+            Self::Timer(_, meter) if !timed => Self::Meter(Arc::clone(meter)),
+            _ => self.clone(),
+        }
+    }
 }
 
 impl Event {
@@ -73,8 +101,18 @@ impl Event {
     #[must_use]
     pub fn meter(&self) -> Option<&Arc<Meter>> {
         match &self.figures {
-            FiguresFrom::Meter(meter) => Some(meter),
+            FiguresFrom::Meter(meter) | FiguresFrom::Timer(_, meter) => Some(meter),
             FiguresFrom::Source(_) => None,
+        }
+    }
+
+    /// The timer that counts this event and its durations; `None` if it is not timed, or if a
+    /// source of the service's own tells its figures.
+    #[must_use]
+    pub fn timer(&self) -> Option<&Arc<Timer>> {
+        match &self.figures {
+            FiguresFrom::Timer(timer, _) => Some(timer),
+            FiguresFrom::Meter(_) | FiguresFrom::Source(_) => None,
         }
     }
 
@@ -85,7 +123,7 @@ impl Event {
     /// If the event has a source and that fails or panics.
     pub fn snapshot(&self) -> Result<Snapshot, Unavailable> {
         match &self.figures {
-            FiguresFrom::Meter(meter) => Ok(meter.snapshot()),
+            FiguresFrom::Meter(meter) | FiguresFrom::Timer(_, meter) => Ok(meter.snapshot()),
             // A source that panics half-way is asked again next time, from the start: what it
             // left behind is its own affair.
             FiguresFrom::Source(source) => match catch_unwind(AssertUnwindSafe(|| source.ask())) {
@@ -143,7 +181,10 @@ impl Service {
     /// [`ServiceError::NotRecorded`] if the event has a source instead of a meter.
     pub fn meter(&self, event: &str) -> Result<Arc<Meter>, ServiceError> {
         match self.event(event) {
-            Some(Event { figures: FiguresFrom::Meter(meter), .. }) => Ok(Arc::clone(meter)),
+            Some(Event {
+                figures: FiguresFrom::Meter(meter) | FiguresFrom::Timer(_, meter),
+                ..
+            }) => Ok(Arc::clone(meter)),
             Some(_) => Err(ServiceError::NotRecorded {
                 service: self.profile.name.clone(),
                 event: event.into(),
@@ -152,6 +193,37 @@ impl Service {
                 service: self.profile.name.clone(),
                 event: event.into(),
                 known: self.profile.events.clone(),
+            }),
+        }
+    }
+
+    /// The timer of an event that is timed. It counts on the event's [`meter`](Self::meter).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use tickring::Service;
+    ///
+    /// let billing = Service::builder("billing").timed_event("invoice").build()?;
+    /// let invoices = billing.timer("invoice")?;
+    /// invoices.record(Duration::from_millis(3));
+    /// assert_eq!(billing.snapshot()?.total(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`meter`](Self::meter), and [`ServiceError::NotTimed`], which lists the events
+    /// that are.
+    pub fn timer(&self, event: &str) -> Result<Arc<Timer>, ServiceError> {
+        self.meter(event)?;
+        match self.event(event).and_then(Event::timer) {
+            Some(timer) => Ok(Arc::clone(timer)),
+            None => Err(ServiceError::NotTimed {
+                service: self.profile.name.clone(),
+                event: event.into(),
+                timed: self.profile.timed.clone(),
             }),
         }
     }
@@ -199,6 +271,21 @@ impl Service {
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, Unavailable> {
         let uptime = self.uptime();
         self.events.iter().map(|event| Ok(event.snapshot()?.with_uptime(uptime))).collect()
+    }
+
+    /// Each event's figures as in [`snapshots`](Self::snapshots), and those of its timer from the
+    /// same pass.
+    fn timed_snapshots(&self) -> Result<Vec<(Snapshot, Option<TimerSnapshot>)>, Unavailable> {
+        let uptime = self.uptime();
+        let of_event = |event: &Event| {
+            let timed = event.timer().map(|timer| timer.snapshot());
+            let events = match &timed {
+                Some(timed) => timed.events().clone(),
+                None => event.snapshot()?,
+            };
+            Ok((events.with_uptime(uptime), timed))
+        };
+        self.events.iter().map(of_event).collect()
     }
 
     /// The event-rate document: what `GET /api/v1/event-rate` answers.

@@ -78,6 +78,7 @@ pub(crate) use times::Times;
 pub use timing::Timing;
 
 use std::fmt;
+#[cfg(feature = "service")]
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,6 +135,7 @@ pub struct Timer {
 #[allow(clippy::large_enum_variant)] // A static has its meter within it.
 enum Counted {
     Own(Meter),
+    #[cfg(feature = "service")]
     Shared(Arc<Meter>),
 }
 
@@ -152,12 +154,11 @@ impl Timer {
         Self { meter: Counted::Own(meter), steps: OnceLock::new() }
     }
 
-    /// A timer, and its meter for those who only count.
+    /// A timer of the events of a meter that others hold, too. If it is not a timed one, its
+    /// shards have no room for durations: all threads share what they write these to.
     #[cfg(feature = "service")]
-    pub(crate) fn with_shared_meter(clock: Clock) -> (Self, Arc<Meter>) {
-        let meter = Arc::new(Meter::timed_with_clock(clock));
-        let shared = Counted::Shared(Arc::clone(&meter));
-        (Self { meter: shared, steps: OnceLock::new() }, meter)
+    pub(crate) fn of_meter(meter: Arc<Meter>) -> Self {
+        Self { meter: Counted::Shared(meter), steps: OnceLock::new() }
     }
 
     /// The meter that counts this timer's events. An event recorded on it directly counts, but
@@ -167,6 +168,7 @@ impl Timer {
     pub fn meter(&self) -> &Meter {
         match &self.meter {
             Counted::Own(meter) => meter,
+            #[cfg(feature = "service")]
             Counted::Shared(meter) => meter,
         }
     }
@@ -190,9 +192,18 @@ impl Timer {
     #[inline]
     fn add(&self, shard: &Shard, tick: Tick, nanos: u64, n: u64) {
         shard.ring().add(tick, n);
-        if let Some(times) = shard.times() {
-            times.add(Step::of(tick), nanos, n, || self.steps());
+        match shard.times() {
+            Some(times) => times.add(Step::of(tick), nanos, n, || self.steps()),
+            None => self.add_shared(tick, nanos, n),
         }
+    }
+
+    /// Where those write who have no words of their own.
+    #[cold]
+    fn add_shared(&self, tick: Tick, nanos: u64, n: u64) {
+        let (steps, bucket) = (self.steps(), layout::index(nanos));
+        steps.life.add_shared(layout::class(bucket, nanos), nanos, n);
+        steps.add(Step::of(tick), bucket, n);
     }
 
     /// The thread's first record on this timer, or one whose cache entry another meter took, or
@@ -204,15 +215,15 @@ impl Timer {
             return;
         }
         // Made here, so that no later record has to.
-        let steps = self.steps();
-        if let Some(shard) = self.meter().find_shard() {
-            self.add(shard, self.meter().tick(), nanos, n);
-            return;
+        self.steps();
+        let shard = self.meter().find_shard();
+        let tick = self.meter().tick();
+        if let Some(shard) = shard {
+            self.add(shard, tick, nanos, n);
+        } else {
+            self.meter().roster().overflow().add(tick, n);
+            self.add_shared(tick, nanos, n);
         }
-        let (tick, bucket) = (self.meter().tick(), layout::index(nanos));
-        self.meter().roster().overflow().add(tick, n);
-        steps.life.add_shared(layout::class(bucket, nanos), nanos, n);
-        steps.add(Step::of(tick), bucket, n);
     }
 
     fn steps(&self) -> &Steps {
