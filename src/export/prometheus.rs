@@ -250,6 +250,7 @@ tickring_last_event_age_seconds{service="front",event="hit"} 0
         scrape.host = Some(HostSample {
             version: "1.2.3",
             engine: Diagnostics {
+                timed_shards: 0,
                 clock_lag: Duration::from_millis(250),
                 saturated_records: 3,
                 shards: 4,
