@@ -1,9 +1,9 @@
-//! From names to meters, and what is admitted on the way.
+//! From names to what events are recorded on, and what is admitted on the way.
 
 use std::sync::Arc;
 
 use crate::intake::Reason;
-use crate::{Event, Meter, Registry, Service, ServiceBuilder, Services};
+use crate::{Meter, Registry, Service, ServiceBuilder, Services, Timer};
 
 /// What a bare `SERVICE:1|c` counts when the service itself is new.
 const FIRST_EVENT: &str = "event";
@@ -41,22 +41,32 @@ fn split(name: &[u8]) -> Result<(&str, Option<&str>), Reason> {
     Ok((service, event))
 }
 
-/// The meter that a name stands for.
-pub(super) fn resolve(services: &Services, name: &[u8]) -> Result<Arc<Meter>, Reason> {
+/// What an event is recorded on.
+#[derive(Clone, Debug)]
+pub(super) struct Recorded {
+    pub(super) meter: Arc<Meter>,
+    /// If the event is timed. It records on the meter too.
+    pub(super) timer: Option<Arc<Timer>>,
+}
+
+/// What a name stands for.
+pub(super) fn resolve(services: &Services, name: &[u8]) -> Result<Recorded, Reason> {
     let (service, event) = split(name)?;
     let service = services.get(service).ok_or(Reason::UnknownService)?;
-    meter(service, event)
+    recorded(service, event)
 }
 
 /// An event that has a source of its own is not counted here, so it is unknown.
-fn meter(service: &Service, event: Option<&str>) -> Result<Arc<Meter>, Reason> {
+fn recorded(service: &Service, event: Option<&str>) -> Result<Recorded, Reason> {
     let event = event.map_or(service.events().first(), |event| service.event(event));
-    event.and_then(Event::meter).cloned().ok_or(Reason::UnknownEvent)
+    let event = event.ok_or(Reason::UnknownEvent)?;
+    let meter = event.meter().cloned().ok_or(Reason::UnknownEvent)?;
+    Ok(Recorded { meter, timer: event.timer().cloned() })
 }
 
 impl AutoRegister {
     /// Registers what `name` stands for, if it is not there and the caps allow it.
-    pub(super) fn admit(self, registry: &Registry, name: &[u8]) -> Result<Arc<Meter>, Reason> {
+    pub(super) fn admit(self, registry: &Registry, name: &[u8]) -> Result<Recorded, Reason> {
         let (service, event) = split(name)?;
         let registered = registry.update(|services| {
             let builder = match services.get(service) {
@@ -79,7 +89,7 @@ impl AutoRegister {
         match registered {
             Ok(registered) => {
                 tracing::info!(service, event, "admitted");
-                meter(&registered, event)
+                recorded(&registered, event)
             }
             Err(Some(reason)) => Err(reason),
             Err(None) => resolve(&registry.services(), name),

@@ -6,7 +6,8 @@
 //! - several lines in a datagram, `\n` or `\r\n` between them;
 //! - a sample rate, `|@0.1`: the line stands for ten times its value;
 //! - packed values, `:1:2:3`, and tags, `|#region:eu`, which are ignored, as `DogStatsD` has them;
-//! - timers, `|ms`, and distributions, `|h` and `|d`: each value is one event.
+//! - timers, `|ms`, and distributions, `|h` and `|d`: each value is one event; where the event is
+//!   timed, milliseconds are recorded as its duration.
 //!
 //! Fractions of an event (a value of 2.5, a sample of 0.3) are carried, for each event and
 //! listener, until they make up a whole one. So the total is always that of the exact sum,

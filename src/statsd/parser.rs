@@ -18,6 +18,7 @@ pub struct Line<'a> {
     kind: Kind,
     values: &'a [u8],
     amount: Amount,
+    rate: f64,
 }
 
 /// What a line's values are.
@@ -62,8 +63,8 @@ impl<'a> Line<'a> {
             }
         }
         let amount = amount(kind, values)?;
-        let amount = rate.map_or(Ok(amount), |rate| amount.sampled(rate))?;
-        Ok(Self { name, kind, values, amount })
+        let rate = rate.unwrap_or(1.0);
+        Ok(Self { name, kind, values, amount: amount.sampled(rate)?, rate })
     }
 
     /// What comes before the first colon: `SERVICE.EVENT`, or a service alone.
@@ -85,9 +86,17 @@ impl<'a> Line<'a> {
         self.amount
     }
 
-    /// The values one by one, as they were sent.
+    /// The values one by one, as they were sent. Of a timer or distribution each stands for
+    /// [`each`](Self::each) events.
     pub fn values(&self) -> impl Iterator<Item = f64> + use<'a> {
         self.values.split(|&byte| byte == b':').filter_map(|value| number(value).ok())
+    }
+
+    /// The events that one sample stands for.
+    #[must_use]
+    pub fn each(&self) -> Amount {
+        // No more than the line's amount, which could be had.
+        Amount::events(1).sampled(self.rate).unwrap_or_default()
     }
 }
 
@@ -214,6 +223,7 @@ mod tests {
     fn values_one_by_one() {
         let line = Line::parse(b"s.e:1.5:20:3e1|ms|@0.5").unwrap();
         assert_eq!(line.values().collect::<Vec<_>>(), [1.5, 20.0, 30.0]);
+        assert_eq!((line.each(), line.amount()), (Amount::events(2), Amount::events(6)));
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::admission::{AutoRegister, resolve};
+use super::admission::{AutoRegister, Recorded, resolve};
 use super::refusals::Refusals;
-use super::{Amount, Line, lines};
+use super::{Amount, Kind, Line, lines};
 use crate::intake::{Reason, Rejections};
-use crate::{Meter, Registry, Services};
+use crate::{Registry, Services};
 
 /// How close to the next whole event a carried fraction counts as one. It takes in what floating
 /// point loses: ten times 0.1 is one event.
@@ -36,7 +37,7 @@ pub(super) struct Recorder {
 /// Where a name leads.
 #[derive(Debug)]
 struct Target {
-    meter: Arc<Meter>,
+    recorded: Recorded,
     /// The part of an event that has come in but is not recorded yet.
     carry: f64,
     /// The registry's generation that this is known to be right in.
@@ -44,19 +45,39 @@ struct Target {
 }
 
 impl Target {
-    /// Records as many events as have come together. What has been recorded is at any time the floor of all that came
-    /// in (to within [`SLACK`]), so fractions are never lost, however many there are.
-    fn record(&mut self, amount: Amount) {
+    fn record(&mut self, line: &Line<'_>) {
+        if line.kind() == Kind::Timer && self.recorded.timer.is_some() {
+            for value in line.values() {
+                let events = self.events(line.each());
+                if let Some(timer) = &self.recorded.timer {
+                    timer.record_n(milliseconds(value), events);
+                }
+            }
+        } else {
+            let events = self.events(line.amount());
+            self.recorded.meter.record_n(events);
+        }
+    }
+
+    /// As many events as have come together. What has been recorded is at any time the floor of
+    /// all that came in (to within [`SLACK`]), so fractions are never lost, however many there
+    /// are.
+    fn events(&mut self, amount: Amount) -> u64 {
         if amount.fraction == 0.0 {
-            return self.meter.record_n(amount.whole);
+            return amount.whole;
         }
         let carry = self.carry + amount.fraction;
         let carried = (carry + SLACK).floor();
         self.carry = carry - carried;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 or 1.
         let carried = carried as u64;
-        self.meter.record_n(amount.whole + carried);
+        amount.whole + carried
     }
+}
+
+/// A timer takes anything of more than an hour as an hour.
+fn milliseconds(value: f64) -> Duration {
+    Duration::try_from_secs_f64(value / 1e3).unwrap_or(Duration::MAX)
 }
 
 impl Recorder {
@@ -118,14 +139,14 @@ impl Recorder {
             Some(target) if target.generation == self.generation => target,
             _ => self.target(line.name())?,
         };
-        target.record(line.amount());
+        target.record(&line);
         Ok(())
     }
 
     /// The way for a name that is new or was last resolved before the registry changed.
     #[cold]
     fn target(&mut self, name: &[u8]) -> Result<&mut Target, Reason> {
-        let meter = match (resolve(&self.services, name), &self.auto_register) {
+        let recorded = match (resolve(&self.services, name), &self.auto_register) {
             (Err(Reason::UnknownService | Reason::UnknownEvent), Some(auto_register)) => {
                 let admitted = auto_register.admit(&self.registry, name);
                 self.look_for_changes();
@@ -133,18 +154,18 @@ impl Recorder {
             }
             (resolved, _) => resolved,
         };
-        let meter = meter.inspect_err(|_| {
+        let recorded = recorded.inspect_err(|_| {
             self.targets.remove(name);
         })?;
         let generation = self.generation;
         // An event that goes on counting keeps its fraction, also when its service is described
         // anew.
         let target = self.targets.entry(name.into()).or_insert_with(|| Target {
-            meter: Arc::clone(&meter),
+            recorded: recorded.clone(),
             carry: 0.0,
             generation,
         });
-        target.meter = meter;
+        target.recorded = recorded;
         target.generation = generation;
         Ok(target)
     }
@@ -199,6 +220,25 @@ mod tests {
             assert_eq!(total(&registry, "s", "first"), 10 * round);
             assert_eq!(total(&registry, "s", "second"), round / 10);
         }
+    }
+
+    #[test]
+    fn a_timed_event_gets_the_durations() {
+        let registry = Registry::new();
+        let service = Service::builder("s").timed_event("timed").event("plain").build().unwrap();
+        let service = registry.register(service).unwrap();
+        let mut recorder = Recorder::new(registry, None, Rejections::new());
+        recorder.record(b"s.timed:10:30|ms\ns.timed:20|ms|@0.4\ns.plain:5|ms", false);
+        // Without a duration: not in milliseconds, or plainly counted.
+        recorder.record(b"s.timed:7|h\ns.timed:3|c", false);
+        // The half that the sample of 2.5 left over.
+        recorder.record(b"s.timed:1e300|ms|@0.4", false);
+        let timer = service.timer("timed").unwrap().snapshot();
+        assert_eq!(timer.events().total(), 2 + 2 + 1 + 3 + 3);
+        assert_eq!(timer.lifetime().count(), 2 + 2 + 3);
+        assert_eq!(timer.distribution().min().map(|min| min.as_millis()), Some(10));
+        assert_eq!(timer.lifetime().max(), Some(Duration::from_secs(3600)));
+        assert_eq!(service.meter("plain").unwrap().snapshot().total(), 1);
     }
 
     #[test]
