@@ -93,3 +93,8 @@ pub use service::{
 pub use snapshot::Snapshot;
 pub use tick::Tick;
 pub use timer::{Distribution, Lifetime, Timer, TimerSnapshot, Timing};
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
