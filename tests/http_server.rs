@@ -10,6 +10,7 @@ use std::net::TcpListener;
 use http_support::{read_to_end, run, start};
 use tickring::http::{Limits, Server};
 use tickring::{Registry, Service};
+use tokio::runtime::Builder;
 
 #[test]
 fn the_first_request_is_answered_and_counted() {
@@ -31,7 +32,8 @@ fn every_listener_has_its_own_service_and_every_request_counts_for_the_host() {
         addresses.push((name, listener.local_addr().unwrap()));
         server = server.listen(listener, name).unwrap();
     }
-    let mut server = run(server, addresses[0].1, registry.clone());
+    let mut server =
+        run(&mut Builder::new_current_thread(), server, addresses[0].1, registry.clone());
     for (name, address) in addresses {
         server.address = address;
         for path in ["/api/v1/event-rate", "/health"] {
@@ -111,7 +113,7 @@ fn discovery_and_metrics_together_show_each_series_once() {
         first.get_or_insert(listener.local_addr().unwrap());
         server = server.listen(listener, name).unwrap();
     }
-    let mut server = run(server, first.unwrap(), registry);
+    let mut server = run(&mut Builder::new_current_thread(), server, first.unwrap(), registry);
     let body = |answer: String| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
     let told = body(server.get("/sd"));
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();

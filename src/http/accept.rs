@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::server::Phase;
+use super::slots::Slots;
 use super::{Limits, Router, connection};
 
 /// The first pause after a failure to accept, doubled from failure to failure.
@@ -28,9 +29,9 @@ pub(super) struct Admission {
     /// The router of the host's own service.
     pub(super) host: Router,
     pub(super) limits: Limits,
-    /// One for each connection that may be served. A connection that has been accepted waits
-    /// here, and the others behind it in the system's queue.
-    pub(super) slots: Arc<Semaphore>,
+    /// A connection that has been accepted waits here, and the others behind it in the system's
+    /// queue.
+    pub(super) slots: Arc<Slots>,
     pub(super) phase: watch::Receiver<Phase>,
     /// For connections that come before draining begins.
     pub(super) early: Option<mpsc::Sender<Infallible>>,
@@ -88,9 +89,10 @@ impl Acceptor {
 impl Admission {
     /// Serves a connection as soon as there is a slot for it.
     async fn admit(&self, stream: TcpStream, connections: &mut JoinSet<()>) {
-        let slot = Arc::clone(&self.slots).acquire_owned().await;
+        let slot = self.slots.take().await;
         let (router, host) = (self.router.clone(), self.host.clone());
-        let serve = connection::serve(stream, router, host, self.limits, self.phase.clone());
+        let (slots, phase) = (Arc::clone(&self.slots), self.phase.clone());
+        let serve = connection::serve(stream, router, host, self.limits, slots, phase);
         let (early, open) = (self.early.clone(), self.host.state.open());
         connections.spawn(async move {
             serve.await;

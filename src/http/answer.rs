@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -65,4 +65,18 @@ pub(super) fn method_not_allowed(allow: &'static str) -> Answer {
 pub(super) fn closing(mut answer: Answer) -> Answer {
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
+}
+
+/// The same answer, which keeps `guard` for as long as its body is not sent in full.
+pub(super) async fn until_sent<T: Send + Sync + 'static>(guard: T, answer: Answer) -> Answer {
+    struct Guarded<T>(Bytes, #[allow(dead_code)] T);
+    impl<T> AsRef<[u8]> for Guarded<T> {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    let (head, body) = answer.into_parts();
+    let Ok(body) = body.collect().await;
+    let body = Bytes::from_owner(Guarded(body.to_bytes(), guard));
+    Answer::from_parts(head, Full::new(body))
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 
-use super::answer::closing;
+use super::answer::{closing, until_sent};
 use super::server::Phase;
+use super::slots::{InFlight, Slots};
 use super::{Limits, Router};
 use crate::Service;
 
@@ -24,12 +26,14 @@ use crate::Service;
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Serves one connection until either side ends it. `counted` is the router of the host's own
-/// service, whose first event each request is.
+/// service, whose first event each request is. While no request is in flight the connection
+/// makes room for others.
 pub(super) async fn serve(
     stream: TcpStream,
     router: Router,
     counted: Router,
     limits: Limits,
+    slots: Arc<Slots>,
     mut phase: watch::Receiver<Phase>,
 ) {
     // Answers go out as soon as they are there. Where that can't be set it is only slower.
@@ -37,15 +41,16 @@ pub(super) async fn serve(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_timeout));
     let fresh = AtomicBool::new(true);
+    let in_flight = InFlight::default();
     let service = service_fn(|request: Request<Incoming>| {
         // Relaxed: only this task sees it.
         fresh.store(false, Ordering::Relaxed);
         if let Some(service) = counted.service() {
             count(&service);
         }
-        let router = &router;
+        let (router, in_flight) = (&router, in_flight.begin());
         async move {
-            let answer = router.handle(request).await;
+            let answer = until_sent(in_flight, router.handle(request).await).await;
             let answer = if router.state.is_draining() { closing(answer) } else { answer };
             Ok::<Response<_>, Infallible>(answer)
         }
@@ -59,16 +64,17 @@ pub(super) async fn serve(
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = pin!(connection);
     tokio::select! {
-        ended = connection.as_mut() => return log(ended),
+        ended = slots.drive(connection.as_mut(), &in_flight) => return log(ended),
         _ = phase.wait_for(|phase| *phase != Phase::Serving) => {}
     }
-    if fresh.load(Ordering::Relaxed)
-        && let Ok(ended) = tokio::time::timeout(FIRST_REQUEST, connection.as_mut()).await
-    {
-        return log(ended);
+    if fresh.load(Ordering::Relaxed) {
+        let first = slots.drive(connection.as_mut(), &in_flight);
+        if let Ok(ended) = tokio::time::timeout(FIRST_REQUEST, first).await {
+            return log(ended);
+        }
     }
     connection.as_mut().graceful_shutdown();
-    log(connection.await);
+    log(slots.drive(connection.as_mut(), &in_flight).await);
 }
 
 /// The least that hyper takes for a buffer.
@@ -81,8 +87,10 @@ fn count(service: &Service) {
 }
 
 /// Connections end in all sorts of ways, and that is the clients' affair.
-fn log(ended: hyper::Result<()>) {
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection");
+fn log(ended: Option<hyper::Result<()>>) {
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::debug!(%error, "connection"),
+        None => tracing::debug!("idle connection closed to make room"),
     }
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections served at a time, over all listeners together. Further ones wait in the
-    /// system's queue until one ends; none is turned away. At least 1. The default is 1,024.
+    /// Connections served at a time, over all listeners together. When one more comes, that one
+    /// is closed which has been idle for longest; while every one has a request in flight, new
+    /// ones wait in the system's queue. At least 1. The default is 1,024.
     pub max_connections: usize,
     /// How long a connection may take to send a request's head, counted from when the server
     /// starts to wait for it. So this is also how long a connection may be idle between

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Router;
-use super::answer::{Answer, error};
+use super::answer::{Answer, error, until_sent};
 
 /// From how many events on an answer about all of them is made away from the reactor: this many
 /// take less than a millisecond.
@@ -36,23 +34,6 @@ impl Router {
         } else {
             self.answer(&request)
         };
-        holding(slot, answer).await
+        until_sent(slot, answer).await
     }
-}
-
-/// The same answer, with `slot` given back when its body is gone.
-async fn holding(slot: OwnedSemaphorePermit, answer: Answer) -> Answer {
-    struct Held {
-        body: Bytes,
-        _slot: OwnedSemaphorePermit,
-    }
-    impl AsRef<[u8]> for Held {
-        fn as_ref(&self) -> &[u8] {
-            &self.body
-        }
-    }
-    let (head, body) = answer.into_parts();
-    let Ok(body) = body.collect().await;
-    let body = Bytes::from_owner(Held { body: body.to_bytes(), _slot: slot });
-    Answer::from_parts(head, Full::new(body))
 }

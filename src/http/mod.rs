@@ -34,6 +34,7 @@ mod query;
 mod route;
 mod router;
 mod server;
+mod slots;
 mod state;
 
 pub use limits::Limits;

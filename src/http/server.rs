@@ -5,11 +5,12 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::accept::{Acceptor, Admission};
+use super::slots::Slots;
 use super::{Limits, Router};
 use crate::export::discovery::Listening;
 use crate::{Registry, Rejections};
@@ -133,7 +134,7 @@ impl Server {
         let (phase, phases) = watch::channel(Phase::Serving);
         // Held by every connection that came before draining began.
         let (early, mut all_early_gone) = mpsc::channel(1);
-        let slots = Arc::new(Semaphore::new(self.limits.max_connections.max(1)));
+        let slots = Arc::new(Slots::new(self.limits.max_connections));
         let mut accepting = JoinSet::new();
         for (listener, router) in listeners {
             let admission = Admission {

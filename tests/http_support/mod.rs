@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tickring::http::{Limits, Server};
 use tickring::{Registry, Service};
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 /// Long enough for anything that ought to happen on a loaded machine.
@@ -21,6 +22,18 @@ pub(crate) struct Running {
 
 /// The services of the catalogue on a listener of admin-api.
 pub(crate) fn start(limits: Limits) -> Running {
+    let mut runtime = Builder::new_multi_thread();
+    let (server, address, registry) = server(limits);
+    run(runtime.worker_threads(2), server, address, registry)
+}
+
+/// The same on one thread, where what is done is done before anything else is.
+pub(crate) fn start_on_one_thread(limits: Limits) -> Running {
+    let (server, address, registry) = server(limits);
+    run(&mut Builder::new_current_thread(), server, address, registry)
+}
+
+fn server(limits: Limits) -> (Server, SocketAddr, Registry) {
     let registry = Registry::new();
     for profile in tickring::catalogue() {
         registry.register(Service::from_catalogue(&profile.name).unwrap()).unwrap();
@@ -28,15 +41,19 @@ pub(crate) fn start(limits: Limits) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = Server::new(registry.clone(), "admin-api").limits(limits);
-    run(server.listen(listener, "admin-api").unwrap(), address, registry)
+    (server.listen(listener, "admin-api").unwrap(), address, registry)
 }
 
 /// Runs a server on a thread of its own.
-pub(crate) fn run(server: Server, address: SocketAddr, registry: Registry) -> Running {
+pub(crate) fn run(
+    runtime: &mut Builder,
+    server: Server,
+    address: SocketAddr,
+    registry: Registry,
+) -> Running {
     let (shutdown, stopped) = oneshot::channel();
+    let runtime = runtime.enable_all().build().unwrap();
     let thread = std::thread::spawn(move || {
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(server.serve(async {
             let _ = stopped.await;
         }))
@@ -62,6 +79,17 @@ impl Running {
 
     pub(crate) fn get(&self, path: &str) -> String {
         self.exchange(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+    }
+
+    /// How many requests the server has seen.
+    pub(crate) fn requests(&self) -> u64 {
+        self.registry.get("admin-api").unwrap().snapshot().unwrap().total()
+    }
+
+    pub(crate) fn wait_for_requests(&self, count: u64) {
+        while self.requests() < count {
+            std::thread::yield_now();
+        }
     }
 
     /// Tells the server to end.
