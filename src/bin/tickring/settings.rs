@@ -228,6 +228,16 @@ mod tests {
         assert_eq!(settle(ServeArgs::default(), &replaced).unwrap().profiles.len(), 2);
     }
 
+    /// What the file that comes with the package says of itself.
+    #[test]
+    fn the_packaged_file_has_the_defaults_and_one_service_more() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/tickring.toml");
+        let args = ServeArgs { config: Some(file.into()), ..ServeArgs::default() };
+        let mut settings = Settings::settle(&args).unwrap();
+        assert_eq!(settings.profiles.pop().unwrap().name, "billing");
+        assert_eq!(settings, Settings::settle(&ServeArgs::default()).unwrap());
+    }
+
     #[test]
     fn the_host_must_be_a_service_and_ports_must_differ() {
         let billing = "[[service]]\nname = \"billing\"\nevents = [\"invoice\"]\nport = 8006\n";
