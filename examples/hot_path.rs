@@ -48,6 +48,9 @@ fn main() {
     #[allow(clippy::cast_precision_loss)] // For display.
     let each = elapsed.as_nanos() as f64 * threads as f64 / recorded as f64;
     println!("{recorded} recorded, {total} counted; {each:.2} ns per event and thread");
+    if cfg!(debug_assertions) {
+        println!("(this is a debug build: build with --release to see what it costs)");
+    }
 }
 
 /// Records until told to stop. The work between two looks at `stop` is the recording alone.

@@ -68,6 +68,8 @@ mod export;
 pub mod http;
 #[cfg(feature = "service")]
 mod intake;
+#[cfg(feature = "tower")]
+mod integrations;
 mod meter;
 #[cfg(feature = "service")]
 mod service;
@@ -83,6 +85,8 @@ pub use clock::{Clock, ManualClock};
 pub use diagnostics::{Diagnostics, diagnostics};
 #[cfg(feature = "service")]
 pub use intake::{Reason, Rejections};
+#[cfg(feature = "tower")]
+pub use integrations::tower;
 pub use meter::{LocalMeter, Meter};
 #[cfg(feature = "service")]
 pub use service::{

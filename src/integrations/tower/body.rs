@@ -1,0 +1,102 @@
+//! The body of a response: its end is the request's.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use http::header::CONTENT_LENGTH;
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::request::InFlight;
+
+pin_project! {
+    /// The body of a counted response. It passes on the frames of the body within, and tells the
+    /// meters when that ends, fails or is dropped.
+    #[derive(Debug)]
+    pub struct ResponseBody<B> {
+        #[pin]
+        inner: B,
+        // Nothing once the body has ended.
+        request: Option<InFlight>,
+        // Bytes to come, where the response says how many there are. Who has sent them all need
+        // not ask for another frame.
+        left: Option<u64>,
+    }
+}
+
+impl<B: Body> ResponseBody<B> {
+    /// Wraps the body of the answer to `request`, which was a HEAD or not.
+    pub(super) fn wrap(
+        response: Response<B>,
+        request: Option<InFlight>,
+        is_head: bool,
+    ) -> Response<Self> {
+        let (head, inner) = response.into_parts();
+        let bodiless = head.status.is_informational()
+            || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        let left = if is_head || bodiless {
+            Some(0)
+        } else {
+            length.and_then(|length| length.parse().ok()).or_else(|| inner.size_hint().exact())
+        };
+        let mut body = Self { inner, request, left };
+        if body.inner.is_end_stream() {
+            end(&mut body.request);
+        } else if let (Some(0), Some(request)) = (left, &mut body.request) {
+            request.complete();
+        }
+        Response::from_parts(head, body)
+    }
+}
+
+/// The whole body is out.
+fn end(request: &mut Option<InFlight>) {
+    if let Some(mut request) = request.take() {
+        request.complete();
+    }
+}
+
+impl<B: Body> Body for ResponseBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        let frame = ready!(this.inner.as_mut().poll_frame(context));
+        match &frame {
+            None => end(this.request),
+            Some(Err(_)) => *this.request = None,
+            Some(Ok(frame)) => {
+                if let (Some(request), Some(trailers)) = (&mut *this.request, frame.trailers_ref())
+                {
+                    request.trailers(trailers);
+                }
+                if let (Some(left), Some(data)) = (&mut *this.left, frame.data_ref()) {
+                    *left = left.saturating_sub(data.remaining() as u64);
+                }
+                // Trailers may follow the last byte, so that is not the end yet.
+                if let (Some(0), Some(request)) = (*this.left, &mut *this.request) {
+                    request.complete();
+                }
+                if this.inner.is_end_stream() {
+                    end(this.request);
+                }
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
