@@ -68,7 +68,7 @@ mod export;
 pub mod http;
 #[cfg(feature = "service")]
 mod intake;
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "metrics", feature = "tower"))]
 mod integrations;
 mod meter;
 #[cfg(feature = "service")]
@@ -85,6 +85,8 @@ pub use clock::{Clock, ManualClock};
 pub use diagnostics::{Diagnostics, diagnostics};
 #[cfg(feature = "service")]
 pub use intake::{Reason, Rejections};
+#[cfg(feature = "metrics")]
+pub use integrations::metrics;
 #[cfg(feature = "tower")]
 pub use integrations::tower;
 pub use meter::{LocalMeter, Meter};

@@ -1,5 +1,7 @@
-//! Meters for what speaks in terms of its own: tower services.
+//! Meters for what speaks in terms of its own: tower services, the `metrics` facade.
 
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod naming;
 #[cfg(feature = "tower")]
 pub mod tower;
