@@ -5,7 +5,8 @@
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(crate) const TARGETS: &[Target] = &[("ring", ring), ("record_n", record_n)];
+pub(crate) const TARGETS: &[Target] =
+    &[("ring", ring), ("record_n", record_n), ("statsd", statsd), ("router", router)];
 
 /// A schedule on meters, against the naive deque.
 pub(crate) fn ring(bytes: &[u8]) {
@@ -15,4 +16,14 @@ pub(crate) fn ring(bytes: &[u8]) {
 /// Extreme weights, through every kind of ring.
 pub(crate) fn record_n(bytes: &[u8]) {
     super::weights::run(bytes);
+}
+
+/// A datagram for the `StatsD` parser.
+pub(crate) fn statsd(bytes: &[u8]) {
+    super::datagrams::check(bytes);
+}
+
+/// A request to the router, in the text form of HTTP.
+pub(crate) fn router(bytes: &[u8]) {
+    super::requests::check(bytes);
 }

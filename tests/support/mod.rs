@@ -2,6 +2,8 @@
 #![allow(dead_code)] // Each of them uses its own part.
 
 pub(crate) mod bodies;
+mod datagrams;
 pub(crate) mod deque;
+mod requests;
 pub(crate) mod schedule;
 pub(crate) mod weights;
