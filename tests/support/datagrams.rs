@@ -33,8 +33,8 @@ fn check_line(line: &[u8]) {
     assert!(!values.is_empty());
     assert!(values.iter().all(|value| value.is_finite() && *value >= 0.0), "{values:?}");
     // Packed values are so many lines of their own.
-    let colons = line.split(|&byte| byte == b'|').next().unwrap_or(line);
-    assert_eq!(values.len() + 1, colons.split(|&byte| byte == b':').count());
+    let packed = line[name.len() + 1..].split(|&byte| byte == b'|').next().unwrap_or_default();
+    assert_eq!(values.len(), packed.split(|&byte| byte == b':').count());
     // Without a sample rate, each value of a timer or distribution is one event.
     if parsed.kind() != Kind::Counter && !line.contains(&b'@') {
         assert_eq!((amount.whole, amount.fraction), (values.len() as u64, 0.0));
