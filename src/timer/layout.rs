@@ -56,15 +56,21 @@ pub(crate) const BOUNDS: [u64; 1] = [u64::MAX];
 
 pub(crate) const CLASSES: usize = BOUNDS.len();
 
+/// Marks a bucket in which a bound falls, so that it is of two classes.
+const SPLIT: u8 = 1 << 7;
+
 /// The class of the least duration of each bucket.
 static CLASS_OF_BUCKET: [u8; BUCKETS] = classes_of_buckets();
 
 /// A duration in nanoseconds, at most [`LONGEST`].
 #[inline]
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    // Seconds that don't fit are more than an hour, whatever the nanoseconds.
-    let seconds = duration.as_secs().min(LONGEST / 1_000_000_000);
-    (seconds * 1_000_000_000 + u64::from(duration.subsec_nanos())).min(LONGEST)
+    const SECOND: u64 = 1_000_000_000;
+    // A branch, which the processor foresees, rather than two minima, for which it would wait.
+    if duration.as_secs() >= LONGEST / SECOND {
+        return LONGEST;
+    }
+    duration.as_secs() * SECOND + u64::from(duration.subsec_nanos())
 }
 
 /// The bucket of a duration of `nanos`, at most [`LONGEST`].
@@ -83,8 +89,12 @@ pub(crate) const fn index(nanos: u64) -> usize {
 /// The class of a duration of `nanos` that falls in `bucket`.
 #[inline]
 pub(crate) fn class(bucket: usize, nanos: u64) -> usize {
-    let class = usize::from(CLASS_OF_BUCKET[bucket]);
-    class + usize::from(nanos > BOUNDS[class])
+    let class = CLASS_OF_BUCKET[bucket];
+    if class & SPLIT == 0 {
+        return usize::from(class);
+    }
+    let lower = usize::from(class & !SPLIT);
+    lower + usize::from(nanos > BOUNDS[lower])
 }
 
 /// The least duration of a bucket, in nanoseconds.
@@ -112,6 +122,9 @@ const fn classes_of_buckets() -> [u8; BUCKETS] {
             class += 1;
         }
         classes[bucket] = class as u8;
+        if least(bucket + 1) - 1 > BOUNDS[class] {
+            classes[bucket] |= SPLIT;
+        }
         bucket += 1;
     }
     classes
