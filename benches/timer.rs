@@ -38,24 +38,24 @@ fn time_two(operation: impl Fn(usize) + Sync) -> f64 {
     const STRETCHES: usize = 50;
     let start = Barrier::new(2);
     let progress = [(); 2].map(|()| CachePadded::new(AtomicU64::new(0)));
-    let timed = |own: usize| {
+    let stretches = |own: usize| {
         let (own, other) = (&progress[own], &progress[1 - own]);
         start.wait();
         let mut times = Vec::new();
         while other.load(Ordering::Relaxed) != u64::MAX && times.len() < STRETCHES {
             let before = other.load(Ordering::Relaxed);
-            let time = time(STRETCH, &operation);
+            let mean = time(STRETCH, &operation);
             own.fetch_add(1, Ordering::Relaxed);
             if (1..=3).contains(&other.load(Ordering::Relaxed).wrapping_sub(before)) {
-                times.push(time);
+                times.push(mean);
             }
         }
         own.store(u64::MAX, Ordering::Relaxed);
         times
     };
     let times = thread::scope(|scope| {
-        let other = scope.spawn(|| timed(1));
-        let mut times = timed(0);
+        let other = scope.spawn(|| stretches(1));
+        let mut times = stretches(0);
         times.extend(other.join().expect("the other thread panicked"));
         times
     });

@@ -68,7 +68,14 @@ async fn samples_of_a_family_stand_together_and_no_series_comes_twice() {
         let (key, value) = line.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().unwrap().is_finite(), "{line}");
         assert!(series.insert(key), "{key} comes twice");
-        let family = key.split('{').next().unwrap();
+        let mut family = key.split('{').next().unwrap();
+        // A histogram is one family of three suffixes.
+        for suffix in ["_bucket", "_sum", "_count"] {
+            let name = family.strip_suffix(suffix).unwrap_or(family);
+            if text.contains(&format!("# TYPE {name} histogram\n")) {
+                family = name;
+            }
+        }
         if families.last() != Some(&family) {
             assert!(!families.contains(&family), "{family} is torn apart");
             assert!(text.contains(&format!("# TYPE {family} ")), "{family} has no type");

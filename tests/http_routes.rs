@@ -64,7 +64,13 @@ fn the_event_rate_document_has_every_field_before_the_first_event() {
         "covered_seconds": null,
         "peak_events_per_second": 0,
         "last_event_age_seconds": null,
-        "events": { "request": { "total": 0, "events_in_window": 0, "events_per_second": 0.0 } },
+        "events": { "request": {
+            "total": 0, "events_in_window": 0, "events_per_second": 0.0,
+            "processing_time": {
+                "count": 0, "mean_ms": null, "min_ms": null, "p50_ms": null, "p90_ms": null,
+                "p99_ms": null, "p999_ms": null, "max_ms": null,
+            },
+        } },
     });
     assert_eq!(document, expected);
 }

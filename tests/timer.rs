@@ -181,6 +181,19 @@ fn the_system_clock_times_too() {
 }
 
 #[test]
+fn a_thread_may_come_by_the_meter() {
+    let clock = ManualClock::new();
+    let timer = Timer::with_clock(clock.clone());
+    timer.meter().record();
+    timer.record(ns(7));
+    let now = timer.snapshot();
+    assert_eq!((now.events().total(), now.distribution().count()), (2, 1));
+    clock.advance(Duration::from_secs(5));
+    timer.record(ns(7));
+    assert_eq!(timer.snapshot().distribution().count(), 2);
+}
+
+#[test]
 fn extreme_weights_spoil_nothing() {
     let timer = Timer::with_clock(ManualClock::new());
     timer.record_n(Duration::MAX, u64::MAX);

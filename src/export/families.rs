@@ -40,6 +40,12 @@ const LAST_EVENT_AGE: Family = Family {
     unit: Some("seconds"),
     help: "Time since the last event, to the second; not shown before the first.",
 };
+const DURATION: Family = Family {
+    name: "tickring_duration_seconds",
+    kind: Kind::Histogram,
+    unit: Some("seconds"),
+    help: "How long timed events took, since the service started.",
+};
 const UPTIME: Family = Family {
     name: "tickring_uptime_seconds",
     kind: Kind::Gauge,
@@ -148,12 +154,38 @@ fn events(scrape: &Scrape<'_>, page: &mut Page<'_>) {
             family.sample(&event.labels(), event.per_second);
         }
     }
+    durations(scrape, page);
     let mut family = page.family(&LAST_EVENT_AGE);
     for event in &scrape.events {
         if let Some(age) = event.last_event_age {
             family.sample(&event.labels(), age.as_secs_f64());
         }
     }
+}
+
+/// Nothing at all where no event is timed.
+fn durations(scrape: &Scrape<'_>, page: &mut Page<'_>) {
+    let timed = scrape.events.iter().filter_map(|event| Some((event, event.durations.as_ref()?)));
+    let mut timed = timed.peekable();
+    if timed.peek().is_none() {
+        return;
+    }
+    let mut family = page.family(&DURATION);
+    for (event, durations) in timed {
+        let [service, name] = event.labels();
+        for (bound, count) in durations.cumulative() {
+            let le = bound.map_or("+Inf".into(), |bound| decimal(bound.as_secs_f64()));
+            family.part("_bucket", &[service, name, ("le", &le)], count);
+        }
+        family.part("_sum", &event.labels(), durations.sum().as_secs_f64());
+        family.part("_count", &event.labels(), durations.count());
+    }
+}
+
+/// With a point, as `OpenMetrics` wants the bounds of a histogram, and without an exponent.
+fn decimal(bound: f64) -> String {
+    let point = if bound.fract() == 0.0 { ".0" } else { "" };
+    format!("{bound}{point}")
 }
 
 fn process(host: &HostSample, page: &mut Page<'_>) {

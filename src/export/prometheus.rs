@@ -52,13 +52,15 @@ pub(super) enum Kind {
     Gauge,
     /// Always 1; its labels tell.
     Info,
+    /// Counts up to each of some bounds, a sum and a count, each with a suffix of its own.
+    Histogram,
 }
 
 impl Kind {
     const fn suffix(self) -> &'static str {
         match self {
             Self::Counter => "_total",
-            Self::Gauge => "",
+            Self::Gauge | Self::Histogram => "",
             Self::Info => "_info",
         }
     }
@@ -67,6 +69,7 @@ impl Kind {
         match self {
             Self::Counter => "counter",
             Self::Gauge | Self::Info => "gauge",
+            Self::Histogram => "histogram",
         }
     }
 
@@ -75,6 +78,7 @@ impl Kind {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Info => "info",
+            Self::Histogram => "histogram",
         }
     }
 }
@@ -118,8 +122,13 @@ impl Page<'_> {
 
 impl Samples<'_> {
     pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) {
+        self.part(self.suffix, labels, value);
+    }
+
+    /// A sample of a kind that has several suffixes.
+    pub(super) fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
         self.out.push_str(self.name);
-        self.out.push_str(self.suffix);
+        self.out.push_str(suffix);
         for (index, (name, text)) in labels.iter().enumerate() {
             self.out.push(if index == 0 { '{' } else { ',' });
             self.out.push_str(name);
@@ -181,6 +190,7 @@ mod tests {
                     in_window: 750,
                     per_second: 12.5,
                     last_event_age: Some(Duration::ZERO),
+                    durations: None,
                 },
                 EventSample {
                     service: "front",
@@ -189,6 +199,7 @@ mod tests {
                     in_window: 0,
                     per_second: 0.0,
                     last_event_age: None,
+                    durations: None,
                 },
             ],
             host: None,
@@ -241,6 +252,35 @@ tickring_last_event_age_seconds{service="front",event="hit"} 0
             assert!(text.contains(part), "{part} is missing in {text}");
         }
         assert!(text.ends_with("\n# EOF\n") && text.matches("# EOF").count() == 1);
+    }
+
+    #[test]
+    fn a_timed_event_has_a_histogram_in_seconds() {
+        let timer = crate::Timer::with_clock(crate::ManualClock::new());
+        timer.record(Duration::from_micros(1));
+        timer.record_n(Duration::from_millis(5), 2);
+        timer.record(Duration::from_secs(400));
+        let mut scrape = scrape();
+        scrape.events[1].durations = Some(timer.snapshot().lifetime().clone());
+        let labels = "service=\"front\",event=\"miss\"";
+        let text = encode(&scrape, Format::Text);
+        for line in [
+            "# TYPE tickring_duration_seconds histogram",
+            &format!("tickring_duration_seconds_bucket{{{labels},le=\"0.000001\"}} 1"),
+            &format!("tickring_duration_seconds_bucket{{{labels},le=\"0.0025\"}} 1"),
+            &format!("tickring_duration_seconds_bucket{{{labels},le=\"0.005\"}} 3"),
+            &format!("tickring_duration_seconds_bucket{{{labels},le=\"1.0\"}} 3"),
+            &format!("tickring_duration_seconds_bucket{{{labels},le=\"300.0\"}} 3"),
+            &format!("tickring_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 4"),
+            &format!("tickring_duration_seconds_sum{{{labels}}} 400.010001"),
+            &format!("tickring_duration_seconds_count{{{labels}}} 4"),
+        ] {
+            assert!(text.lines().any(|there| there == line), "{line} is missing in {text}");
+        }
+        assert_eq!(text.matches("tickring_duration_seconds_bucket").count(), 22);
+        let text = encode(&scrape, Format::OpenMetrics);
+        let head = "# TYPE tickring_duration_seconds histogram\n# UNIT tickring_duration_seconds";
+        assert!(text.contains(head), "{text}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Basis, Diagnostics, Reason};
+use crate::{Basis, Diagnostics, Lifetime, Reason};
 
 /// The figures of services, and of the process if it is asked for as well.
 #[derive(Debug, Default)]
@@ -34,6 +34,8 @@ pub(crate) struct EventSample<'a> {
     /// On the basis of the service.
     pub(crate) per_second: f64,
     pub(crate) last_event_age: Option<Duration>,
+    /// If the event is timed.
+    pub(crate) durations: Option<Lifetime>,
 }
 
 #[derive(Debug)]

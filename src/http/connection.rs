@@ -19,7 +19,7 @@ use super::answer::{closing, until_sent};
 use super::server::Phase;
 use super::slots::{InFlight, Slots};
 use super::{Limits, Router};
-use crate::Service;
+use crate::{Meter, Service, Timer, Timing};
 
 /// How long a connection that has not asked anything yet may still do so once the server
 /// drains: its first request may be on its way.
@@ -45,12 +45,13 @@ pub(super) async fn serve(
     let service = service_fn(|request: Request<Incoming>| {
         // Relaxed: only this task sees it.
         fresh.store(false, Ordering::Relaxed);
-        if let Some(service) = counted.service() {
-            count(&service);
-        }
+        let recorder = counted.service().and_then(|service| recorder(&service));
         let (router, in_flight) = (&router, in_flight.begin());
         async move {
-            let answer = until_sent(in_flight, router.handle(request).await).await;
+            let timing = recorder.as_ref().map(Recorder::begin);
+            let answer = router.handle(request).await;
+            drop(timing);
+            let answer = until_sent(in_flight, answer).await;
             let answer = if router.state.is_draining() { closing(answer) } else { answer };
             Ok::<Response<_>, Infallible>(answer)
         }
@@ -80,9 +81,31 @@ pub(super) async fn serve(
 /// The least that hyper takes for a buffer.
 const MIN_BUFFER: usize = 8192;
 
-fn count(service: &Service) {
-    if let Some(meter) = service.events().first().and_then(|event| event.meter()) {
-        meter.record();
+/// What a request is recorded on: the first event of the host's own service.
+enum Recorder {
+    Timer(Arc<Timer>),
+    Meter(Arc<Meter>),
+}
+
+fn recorder(service: &Service) -> Option<Recorder> {
+    let event = service.events().first()?;
+    match event.timer() {
+        Some(timer) => Some(Recorder::Timer(Arc::clone(timer))),
+        None => event.meter().cloned().map(Recorder::Meter),
+    }
+}
+
+impl Recorder {
+    /// Counts a request. If requests are timed, its duration follows when the answer is there or
+    /// the client no longer waits for it, which is when the guard is dropped.
+    fn begin(&self) -> Option<Timing<'_>> {
+        match self {
+            Self::Timer(timer) => Some(timer.start_counted()),
+            Self::Meter(meter) => {
+                meter.record();
+                None
+            }
+        }
     }
 }
 

@@ -33,7 +33,12 @@ pub(super) fn scrape<'a>(
         let before = scrape.events.len();
         let uptime = service.uptime();
         let mut sampled = service.events().iter().map(|event| {
-            let snapshot = event.snapshot()?.with_uptime(uptime);
+            let timed = event.timer().map(|timer| timer.snapshot());
+            let snapshot = match &timed {
+                Some(timed) => timed.events().clone(),
+                None => event.snapshot()?,
+            };
+            let snapshot = snapshot.with_uptime(uptime);
             scrape.events.push(EventSample {
                 service: service.name(),
                 event: event.name(),
@@ -41,6 +46,7 @@ pub(super) fn scrape<'a>(
                 in_window: snapshot.events_in_window(),
                 per_second: profile.basis.rate(&snapshot),
                 last_event_age: snapshot.last_event_age(),
+                durations: timed.map(|timed| timed.lifetime().clone()),
             });
             Ok(())
         });

@@ -29,7 +29,8 @@ pub enum Kind {
     Counter,
     /// `ms`: milliseconds that an event took. Each value is one event.
     Timer,
-    /// `h`, `d`: sizes of something. Each value is one event.
+    /// `h`, `d`: sizes of something; of an event that is timed, milliseconds that it took. Each
+    /// value is one event.
     Distribution,
 }
 

@@ -46,7 +46,7 @@ struct Target {
 
 impl Target {
     fn record(&mut self, line: &Line<'_>) {
-        if line.kind() == Kind::Timer && self.recorded.timer.is_some() {
+        if line.kind() != Kind::Counter && self.recorded.timer.is_some() {
             for value in line.values() {
                 let events = self.events(line.each());
                 if let Some(timer) = &self.recorded.timer {
@@ -229,13 +229,14 @@ mod tests {
         let service = registry.register(service).unwrap();
         let mut recorder = Recorder::new(registry, None, Rejections::new());
         recorder.record(b"s.timed:10:30|ms\ns.timed:20|ms|@0.4\ns.plain:5|ms", false);
-        // Without a duration: not in milliseconds, or plainly counted.
-        recorder.record(b"s.timed:7|h\ns.timed:3|c", false);
+        recorder.record(b"s.timed:70|h\ns.timed:70|d", false);
+        // Without a duration.
+        recorder.record(b"s.timed:3|c", false);
         // The half that the sample of 2.5 left over.
         recorder.record(b"s.timed:1e300|ms|@0.4", false);
         let timer = service.timer("timed").unwrap().snapshot();
-        assert_eq!(timer.events().total(), 2 + 2 + 1 + 3 + 3);
-        assert_eq!(timer.lifetime().count(), 2 + 2 + 3);
+        assert_eq!(timer.events().total(), 2 + 2 + 2 + 3 + 3);
+        assert_eq!(timer.lifetime().count(), 2 + 2 + 2 + 3);
         assert_eq!(timer.distribution().min().map(|min| min.as_millis()), Some(10));
         assert_eq!(timer.lifetime().max(), Some(Duration::from_secs(3600)));
         assert_eq!(service.meter("plain").unwrap().snapshot().total(), 1);

@@ -192,6 +192,22 @@ impl Timer {
     #[inline]
     fn add(&self, shard: &Shard, tick: Tick, nanos: u64, n: u64) {
         shard.ring().add(tick, n);
+        self.add_duration(shard, tick, nanos, n);
+    }
+
+    /// Records how long an event took that has been counted on the meter before.
+    fn record_late(&self, duration: Duration) {
+        let nanos = layout::nanos(duration);
+        let shard = self.meter().find_shard();
+        let tick = self.meter().tick();
+        match shard {
+            Some(shard) => self.add_duration(shard, tick, nanos, 1),
+            None => self.add_shared(tick, nanos, 1),
+        }
+    }
+
+    #[inline]
+    fn add_duration(&self, shard: &Shard, tick: Tick, nanos: u64, n: u64) {
         match shard.times() {
             Some(times) => times.add(Step::of(tick), nanos, n, || self.steps()),
             None => self.add_shared(tick, nanos, n),
@@ -240,6 +256,13 @@ impl Timer {
     #[inline]
     pub fn start(&self) -> Timing<'_> {
         Timing::start(self)
+    }
+
+    /// Begins to time an event that counts at once, like a request, which shows in its own
+    /// answer. Its duration is recorded when the guard is dropped.
+    #[cfg(feature = "http")]
+    pub(crate) fn start_counted(&self) -> Timing<'_> {
+        Timing::start_counted(self)
     }
 
     /// Times a call. If it panics, the time up to there is recorded.

@@ -11,6 +11,8 @@ use crate::clock::{Clock, ManualClock};
 pub struct Timing<'a> {
     timer: &'a Timer,
     since: Since<'a>,
+    /// Whether the event has been counted already and only its duration is to come.
+    counted: bool,
 }
 
 /// When an event began, and by which clock.
@@ -28,7 +30,16 @@ impl<'a> Timing<'a> {
             Clock::System => Since::System(Instant::now()),
             Clock::Manual(clock) => Since::Manual(clock, clock.elapsed()),
         };
-        Self { timer, since }
+        Self { timer, since, counted: false }
+    }
+
+    /// Counts the event at once; at the end only its duration is recorded.
+    #[cfg(feature = "http")]
+    pub(super) fn start_counted(timer: &'a Timer) -> Self {
+        timer.meter().record();
+        let mut timing = Self::start(timer);
+        timing.counted = true;
+        timing
     }
 
     /// The time since the start.
@@ -45,12 +56,21 @@ impl<'a> Timing<'a> {
     #[allow(clippy::must_use_candidate)] // For what it does.
     pub fn stop(self) -> Duration {
         let elapsed = self.elapsed();
-        self.timer.record(elapsed);
+        self.record(elapsed);
         self.discard();
         elapsed
     }
 
-    /// Records nothing, neither an event nor its duration.
+    #[inline]
+    fn record(&self, elapsed: Duration) {
+        if self.counted {
+            self.timer.record_late(elapsed);
+        } else {
+            self.timer.record(elapsed);
+        }
+    }
+
+    /// Records nothing at its end.
     pub fn discard(self) {
         std::mem::forget(self);
     }
@@ -59,6 +79,6 @@ impl<'a> Timing<'a> {
 impl Drop for Timing<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.timer.record(self.elapsed());
+        self.record(self.elapsed());
     }
 }
