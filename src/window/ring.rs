@@ -12,8 +12,8 @@
 //! # How a reader puts the pieces together
 //!
 //! The owner O goes from second k to k' in this order: bucket of k, base, second, total. A reader
-//! R loads the second L, then base, total, the buckets, and the total again. Each load is an
-//! Acquire, each store a Release, so whoever sees one of O's stores sees all those before it.
+//! R loads the second L, then base, total, the buckets, and the total again. Each store is a
+//! Release and meets an Acquire, so whoever sees one of O's stores sees all those before it.
 //!
 //! 1. *R finds the bucket of L filled*: O has left L, the bucket has L's final count.
 //! 2. *R finds it not filled*: then base and total, loaded before it, are of L too. (Either from
@@ -113,8 +113,7 @@ impl Ring {
 
     /// Adds what this ring holds to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
-        // Acquire, up to the buckets: partners of the owner's Releases. The order matters: see
-        // the module.
+        // Acquire: partners of the owner's Releases. The order matters: see the module.
         let second = self.second.load(Ordering::Acquire);
         let base = self.base.load(Ordering::Acquire);
         let total = self.total.load(Ordering::Acquire);
@@ -123,7 +122,8 @@ impl Ring {
         // If it is beyond reach, all buckets are.
         if age <= REACH {
             let latest = Tick(second);
-            let bucket = Word(self.buckets[latest.slot()].load(Ordering::Acquire));
+            // Relaxed: held back by the Acquires above, and what is found filled is loaded again.
+            let bucket = Word(self.buckets[latest.slot()].load(Ordering::Relaxed));
             let open = latest <= now && !bucket.is_of(latest);
             let before = sums.by_second[REACH - age];
             read_buckets(&self.buckets, now, sums);
