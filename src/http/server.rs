@@ -5,6 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use socket2::SockRef;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -25,6 +26,10 @@ pub(super) enum Phase {
     /// Nobody new comes in.
     Closing,
 }
+
+/// How many connections the system may keep for us to accept; it may have a lower limit of its
+/// own. The standard library asks for 128, past which clients try again after whole seconds.
+const QUEUE: i32 = 4096;
 
 /// Serves the services of a registry over HTTP/1.1.
 ///
@@ -90,13 +95,15 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the system won't switch the listener to non-blocking, or doesn't know its address.
+    /// If the system won't switch the listener to non-blocking, or lengthen its queue, or doesn't
+    /// know its address.
     pub fn listen(
         mut self,
         listener: TcpListener,
         default_service: impl Into<String>,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
+        SockRef::from(&listener).listen(QUEUE)?;
         let (address, service) = (listener.local_addr()?, default_service.into());
         let service = (service != self.service).then_some(service);
         self.listeners.push((listener, Listening { address, service }));
