@@ -70,6 +70,9 @@ pub mod http;
 mod intake;
 #[cfg(any(feature = "metrics", feature = "tower"))]
 mod integrations;
+#[cfg(any(loom, feature = "internals"))]
+#[doc(hidden)]
+pub mod internals;
 mod meter;
 #[cfg(feature = "service")]
 mod service;

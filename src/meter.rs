@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, TickCell};
 use crate::snapshot::Snapshot;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, spin_loop};
 use crate::tick::{Moment, Tick};
 use crate::window::shard::{Shard, Token, unique_number};
 use crate::window::{GUARD, Roster, Sums, cache};
@@ -159,6 +159,7 @@ impl Meter {
             if let Some(snapshot) = self.snapshot_at(self.clock.now()) {
                 return snapshot;
             }
+            spin_loop();
         }
     }
 
@@ -173,7 +174,7 @@ impl Meter {
 
     /// Adds the sums as of `now` to `sums`. False if the clock moved on so far during the pass
     /// that writers may have replaced seconds that belong to it.
-    fn read(&self, now: Moment, sums: &mut Sums) -> bool {
+    pub(crate) fn read(&self, now: Moment, sums: &mut Sums) -> bool {
         self.roster.read(now.tick(), sums);
         self.ticks.load().0 <= now.tick().0 + GUARD
     }
@@ -211,7 +212,7 @@ impl Meter {
     }
 
     /// The meter's key; the first call assigns it, starts the uptime and the clock.
-    fn key(&self) -> u64 {
+    pub(crate) fn key(&self) -> u64 {
         match self.key.load(Ordering::Relaxed) {
             0 => self.start(),
             key => key,

@@ -4,9 +4,9 @@
 //! so that the models in `loom-tests` run the very code that ships.
 
 #[cfg(loom)]
-pub(crate) use self::model::{AtomicU64, Mutex, OnceLock, Ordering};
+pub(crate) use self::model::{AtomicU64, Mutex, OnceLock, Ordering, spin_loop};
 #[cfg(not(loom))]
-pub(crate) use self::real::{AtomicU64, Mutex, OnceLock, Ordering};
+pub(crate) use self::real::{AtomicU64, Mutex, OnceLock, Ordering, spin_loop};
 
 /// Declares a process-wide value. Under loom it is made anew for each execution.
 macro_rules! process_wide {
@@ -74,7 +74,7 @@ pub(crate) fn load_own(cell: &AtomicU64) -> u64 {
 
 #[cfg(not(loom))]
 mod real {
-    pub(crate) use core::sync::atomic::Ordering;
+    pub(crate) use core::{hint::spin_loop, sync::atomic::Ordering};
     pub(crate) use portable_atomic::AtomicU64;
     pub(crate) use std::sync::{Mutex, OnceLock};
 }
@@ -82,6 +82,7 @@ mod real {
 #[cfg(loom)]
 #[allow(unsafe_code)]
 mod model {
+    pub(crate) use loom::hint::spin_loop;
     use loom::sync::atomic::AtomicPtr;
     pub(crate) use loom::sync::{
         Mutex,
@@ -122,7 +123,8 @@ mod model {
 
     impl<T> Drop for OnceLock<T> {
         fn drop(&mut self) {
-            let held = self.0.load(Ordering::Acquire);
+            // Checked to be ordered after all other uses.
+            let held = self.0.with_mut(|held| *held);
             if !held.is_null() {
                 // SAFETY: see `get`; `&mut self` rules out other users.
                 drop(unsafe { Box::from_raw(held) });

@@ -66,8 +66,7 @@ impl Clock {
         }
     }
 
-    /// Makes sure that somebody advances the published tick. Called before a thread's first
-    /// record on a meter.
+    /// Makes sure that somebody advances the published tick. Called at a meter's first use.
     pub(crate) fn start(&self) {
         #[cfg(not(loom))]
         if let Self::System = self {

@@ -53,10 +53,14 @@ per_thread! {
 /// The entry for `key`, if it is there.
 #[inline]
 pub(crate) fn get(key: u64) -> Option<&'static Shard> {
-    CACHE.with(|cache| {
-        let index = index(key);
-        (cache.keys[index].get() == key).then(|| cache.shards[index].get())
-    })
+    // The cache has no destructor, so it is always there; but under loom it ends with its thread.
+    CACHE
+        .try_with(|cache| {
+            let index = index(key);
+            (cache.keys[index].get() == key).then(|| cache.shards[index].get())
+        })
+        .ok()
+        .flatten()
 }
 
 /// The low byte: with [`ENTRIES`] of 256 it is always in bounds.
@@ -67,7 +71,7 @@ fn index(key: u64) -> usize {
 }
 
 fn put(key: u64, shard: &'static Shard) {
-    CACHE.with(|cache| {
+    let _ = CACHE.try_with(|cache| {
         let index = index(key);
         cache.keys[index].set(key);
         cache.shards[index].set(shard);
@@ -75,7 +79,7 @@ fn put(key: u64, shard: &'static Shard) {
 }
 
 fn forget_all() {
-    CACHE.with(|cache| cache.keys.iter().for_each(|key| key.set(NO_METER)));
+    let _ = CACHE.try_with(|cache| cache.keys.iter().for_each(|key| key.set(NO_METER)));
 }
 
 /// The thread's shard of the meter with this key, joined now if need be. Nothing if the meter's

@@ -4,6 +4,11 @@
 //! of its own. Two that append at once meet at the same link: one is first, the other walks on.
 //! Appending stops at [`CAP`]; who comes then gets no shard and writes to the meter's shared ring.
 //! Links are only ever set, and freed with the meter, so a reader needs no protection.
+//!
+//! The shared ring is part of the roster: a record that finds no shard must not allocate, since
+//! it may be the allocator's own, made while its thread is joining.
+
+use crossbeam_utils::CachePadded;
 
 use super::Sums;
 use super::shard::{Shard, Token};
@@ -24,7 +29,8 @@ pub(crate) struct Roster {
     /// Whether the shards are those of a timer.
     timed: bool,
     first: OnceLock<Box<Entry>>,
-    overflow: OnceLock<Box<SharedRing>>,
+    /// Padded, so that those who write to it leave the meter's own line alone.
+    overflow: CachePadded<SharedRing>,
 }
 
 #[derive(Debug)]
@@ -36,14 +42,16 @@ struct Entry {
 impl Roster {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            Self { timed: false, first: OnceLock::new(), overflow: OnceLock::new() }
+            let overflow = CachePadded::new(SharedRing::new());
+            Self { timed: false, first: OnceLock::new(), overflow }
         }
     }
 
     const_unless_loom! {
         /// The roster of a timer.
         pub(crate) fn timed() -> Self {
-            Self { timed: true, first: OnceLock::new(), overflow: OnceLock::new() }
+            let overflow = CachePadded::new(SharedRing::new());
+            Self { timed: true, first: OnceLock::new(), overflow }
         }
     }
 
@@ -70,13 +78,7 @@ impl Roster {
 
     /// The ring for those who have no shard.
     pub(crate) fn overflow(&self) -> &SharedRing {
-        loop {
-            if let Some(ring) = self.overflow.get() {
-                return ring;
-            }
-            // If another thread is first, its ring is there in the next round.
-            let _ = self.overflow.set(Box::new(SharedRing::new()));
-        }
+        &self.overflow
     }
 
     /// The shards by place.
@@ -95,9 +97,7 @@ impl Roster {
         for shard in self.shards() {
             shard.ring().read(now, sums);
         }
-        if let Some(overflow) = self.overflow.get() {
-            overflow.read(now, sums);
-        }
+        self.overflow.read(now, sums);
     }
 }
 

@@ -17,8 +17,8 @@
 //!    and pooled. T never records on it again: a key never comes back, so neither T's cache nor
 //!    its map can match it.
 //! 3. *T ends after that*: its exchange finds another token, or FREE, and does nothing.
-//! 4. *T ends while the meter is being dropped*: the exchange comes before the drop's store of
-//!    FREE (both leave FREE) or after it (case 3).
+//! 4. *T ends while the meter is being dropped*: the exchange comes before the drop's exchange
+//!    with FREE (both leave FREE) or after it (case 3).
 
 use crossbeam_utils::CachePadded;
 
@@ -37,14 +37,18 @@ process_wide! {
     static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
 }
 
+/// Shards of meters that are gone: cleared, and without owner. The first of them; the others
+/// follow by [`Inner::next_pooled`], since pooling must not allocate: the allocator may itself
+/// record on a meter, and come for a shard.
+type Pool = Mutex<Option<&'static Shard>>;
+
 process_wide! {
-    /// Shards of meters that are gone: cleared, and without owner.
-    static POOL: Mutex<Vec<&'static Shard>> = Mutex::new(Vec::new());
+    static POOL: Pool = Mutex::new(None);
 }
 
 process_wide! {
-    /// The same, of timers.
-    static TIMED_POOL: Mutex<Vec<&'static Shard>> = Mutex::new(Vec::new());
+    /// Those of timers.
+    static TIMED_POOL: Pool = Mutex::new(None);
 }
 
 /// A number, from 1 up, that was never given out before. At a thousand million a second they
@@ -63,28 +67,39 @@ struct Inner {
     /// Where the shard of a timer counts durations; nothing in a plain meter's.
     times: Option<Box<Times>>,
     ring: Ring,
+    /// Changed only by who holds the lock of the pool.
+    next_pooled: Pool,
 }
 
 impl Shard {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            let owner = AtomicU64::new(FREE);
-            Self(CachePadded::new(Inner { owner, times: None, ring: Ring::new() }))
+            Self(CachePadded::new(Inner {
+                owner: AtomicU64::new(FREE),
+                times: None,
+                ring: Ring::new(),
+                next_pooled: Mutex::new(None),
+            }))
         }
     }
 
     fn timed() -> Self {
-        let owner = AtomicU64::new(FREE);
-        let times = Some(Box::new(Times::new()));
-        Self(CachePadded::new(Inner { owner, times, ring: Ring::new() }))
+        Self(CachePadded::new(Inner {
+            owner: AtomicU64::new(FREE),
+            times: Some(Box::new(Times::new())),
+            ring: Ring::new(),
+            next_pooled: Mutex::new(None),
+        }))
+    }
+
+    fn pool(timed: bool) -> &'static Pool {
+        if timed { &TIMED_POOL } else { &POOL }
     }
 
     /// Takes a shard from the pool, or makes one. It is the caller's, and on no meter yet;
     /// `place` is where on the roster it will be.
     pub(crate) fn take(timed: bool, place: usize) -> (&'static Self, Token) {
-        let pool = if timed { &TIMED_POOL } else { &POOL };
-        let pooled = pool.lock().ok().and_then(|mut pool| pool.pop());
-        let shard = pooled.unwrap_or_else(|| {
+        let shard = Self::from_pool(timed).unwrap_or_else(|| {
             crate::diagnostics::count_shard(timed);
             Box::leak(Box::new(if timed { Self::timed() } else { Self::new() }))
         });
@@ -125,20 +140,30 @@ impl Shard {
         self.0.owner.load(Ordering::Relaxed) == token.0
     }
 
+    fn from_pool(timed: bool) -> Option<&'static Self> {
+        // Nothing under these locks panics, so they can't be poisoned.
+        let mut first = Self::pool(timed).lock().ok()?;
+        let shard = (*first)?;
+        *first = shard.0.next_pooled.lock().ok()?.take();
+        Some(shard)
+    }
+
     /// Clears shards of a meter that is gone and puts them in the pool.
     pub(crate) fn recycle(timed: bool, shards: impl Iterator<Item = &'static Self>) {
-        let cleared = shards.inspect(|shard| {
-            shard.0.owner.store(FREE, Ordering::Relaxed);
+        for shard in shards {
+            // Case 4: comes after the exchange of a thread that ends at the same time. A store
+            // would, too, since nothing gets between the two halves of that exchange; but loom
+            // does not know this of a store.
+            shard.0.owner.swap(FREE, Ordering::Relaxed);
             shard.0.ring.clear();
             if let Some(times) = shard.times() {
                 times.clear();
             }
-        });
-        let pool = if timed { &TIMED_POOL } else { &POOL };
-        // Poisoning is impossible (no code that can panic runs under the lock, but for running
-        // out of memory); should it happen all the same, the shards are leaked.
-        if let Ok(mut pool) = pool.lock() {
-            pool.extend(cleared);
+            if let Ok(mut first) = Self::pool(timed).lock()
+                && let Ok(mut next) = shard.0.next_pooled.lock()
+            {
+                *next = first.replace(shard);
+            }
         }
     }
 

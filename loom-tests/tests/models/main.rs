@@ -1,0 +1,13 @@
+//! The models, one file for each mechanism.
+
+mod adoption;
+mod cap;
+mod clock;
+mod first_record;
+mod key_race;
+mod late_reader;
+mod recycling;
+mod rollover;
+mod shared_ring;
+mod thread_end;
+mod two_reads;
