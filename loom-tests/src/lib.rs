@@ -59,6 +59,19 @@ pub fn stagger() {
     }
 }
 
+/// Lets the checker begin with either of the threads that call this: it doesn't, if the first
+/// thing that both do is hidden by a look (see above). Orders nothing otherwise.
+pub fn either_first() {
+    #[cfg(loom)]
+    {
+        use loom::sync::atomic::{AtomicU64, Ordering};
+        loom::lazy_static! {
+            static ref BOTH_CHANGE: AtomicU64 = AtomicU64::new(0);
+        }
+        BOTH_CHANGE.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// How far a model is explored.
 #[derive(Clone, Copy, Debug)]
 #[allow(dead_code)] // Some fields are for the checker only, one is for real threads.

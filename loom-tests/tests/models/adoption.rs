@@ -9,7 +9,7 @@
 //!
 //! Explored in full: 6, 365 and 612 executions, each below 0.1 s.
 
-use loom_tests::{Arc, Model, SECOND, SLOTS, meter, stagger, thread, tick};
+use loom_tests::{Arc, Model, SECOND, SLOTS, either_first, meter, stagger, thread, tick};
 use tickring::internals::{self, Shard};
 
 /// Outcome: the total that the newcomer leaves, if it adopted.
@@ -70,11 +70,13 @@ fn one_thread_ends_while_another_arrives() {
             let passing = {
                 let (meter, clock) = (Arc::clone(&meter), clock.clone());
                 thread::spawn(move || {
+                    either_first();
                     clock.advance(SECOND * u32::try_from(SLOTS).unwrap());
                     meter.record_n(2);
                 })
             };
             stagger();
+            either_first();
             meter.record();
             passing.join().unwrap();
             let end = internals::read_at(&meter, clock.elapsed()).unwrap();
