@@ -29,7 +29,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     })?;
     let layer = MeterLayer::new(data_api.meter("request")?).outcomes(&ends)?.routes(routes);
 
-    // Where it can be read.
+    // Where it can be read. The router also takes events by POST under /api/v1/services/, which
+    // is not for everyone, so it gets single paths.
     let answers = tickring::http::Router::new(registry, "data-api");
     let figures = any(move |request: Request| async move { answers.handle(request).await });
 

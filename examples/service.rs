@@ -4,7 +4,7 @@
 //!     curl http://127.0.0.1:9001/invoices
 //!     curl http://127.0.0.1:9001/api/v1/event-rate
 //!
-//! What it does not know itself it hands to tickring's router: `/api/v1/…` and `/health`.
+//! What it does not know itself it hands to tickring's router: `/api/v1/…`, `/health`, `/metrics`.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tickring::http::Router;
 use tickring::{Meter, Registry, Service};
@@ -72,7 +72,14 @@ impl Billing {
                 self.invoices.record();
                 json("{\"accepted\":1}")
             }
-            _ => self.router.handle(request).await,
+            // To read only: the router also takes events by POST, and those are not for everyone.
+            (&Method::GET | &Method::HEAD, _) => self.router.handle(request).await,
+            _ => {
+                let mut answer = json("{\"error\":\"POST goes to /invoices only\"}");
+                *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                answer
+            }
         };
         Ok(answer)
     }
@@ -80,7 +87,7 @@ impl Billing {
 
 fn json(body: &'static str) -> Response<Full<Bytes>> {
     let mut answer = Response::new(Full::from(body));
-    let json = hyper::header::HeaderValue::from_static("application/json");
+    let json = HeaderValue::from_static("application/json");
     answer.headers_mut().insert(CONTENT_TYPE, json);
     answer
 }

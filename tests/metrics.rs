@@ -1,8 +1,10 @@
 //! Counters of the `metrics` facade, on a recorder of each test's own.
 
-use std::sync::Barrier;
+mod meeting;
+
 use std::thread;
 
+use meeting::Meeting;
 use metrics::{counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_util::layers::FanoutBuilder;
@@ -88,44 +90,48 @@ fn absolute_means_at_least() {
 fn raises_by_several_threads_come_to_the_highest() {
     let registry = Registry::new();
     let recorder = Recorder::new(registry.clone());
-    let barrier = Barrier::new(4);
+    let meeting = Meeting::of(2);
     thread::scope(|scope| {
-        for thread in 0..4 {
-            let (recorder, barrier) = (&recorder, &barrier);
+        for thread in 0..2 {
+            let (registry, recorder, meeting) = (&registry, &recorder, &meeting);
             scope.spawn(move || {
-                with_local_recorder(recorder, || {
-                    barrier.wait();
-                    for value in 0..=500 {
-                        counter!("raised").absolute(value * 4 + thread);
-                    }
-                });
+                let raised = with_local_recorder(recorder, || counter!("raised"));
+                for round in 1..=1000 {
+                    meeting.wait();
+                    raised.absolute(round * 10 + thread);
+                    meeting.wait();
+                    // Looked at each time: the next raise would make up for one that went too far.
+                    assert_eq!(total(registry, "raised", "event"), round * 10 + 1);
+                }
             });
         }
     });
-    assert_eq!(total(&registry, "raised", "event"), 2003);
 }
 
 #[test]
 fn threads_that_meet_a_counter_at_once_share_it() {
+    const LABEL_SETS: usize = 300;
     let registry = Registry::new();
-    let recorder = Recorder::new(registry.clone());
-    let barrier = Barrier::new(8);
+    // As many as there are: whoever is late to admit one must not take a second place.
+    let recorder = Recorder::new(registry.clone()).label_sets(LABEL_SETS);
+    let meeting = Meeting::of(2);
     thread::scope(|scope| {
-        for _ in 0..8 {
-            let (recorder, barrier) = (&recorder, &barrier);
-            scope.spawn(move || {
-                with_local_recorder(recorder, || {
-                    barrier.wait();
-                    for number in 0..100 {
-                        counter!("shared", "number" => (number % 10).to_string()).increment(1);
+        for _ in 0..2 {
+            scope.spawn(|| {
+                with_local_recorder(&recorder, || {
+                    for number in 0..LABEL_SETS {
+                        let number = number.to_string();
+                        meeting.wait();
+                        counter!("shared", "number" => number).increment(1);
                     }
                 });
             });
         }
     });
-    assert_eq!(events(&registry, "shared").len(), 10);
+    assert_eq!(events(&registry, "shared").len(), LABEL_SETS);
+    assert!(registry.get("shared").unwrap().event("overflow").is_none());
     for snapshot in registry.get("shared").unwrap().snapshots().unwrap() {
-        assert_eq!(snapshot.total(), 80);
+        assert_eq!(snapshot.total(), 2);
     }
 }
 

@@ -45,7 +45,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap as Map;
 use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ::metrics::{
     Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, SetRecorderError, SharedString,
@@ -72,6 +72,8 @@ struct Inner {
     counters: HashMap<Key, Arc<Counted>>,
     /// By the names of counters with as many label sets as they may have: what counts the rest.
     full: HashMap<String, Arc<Overflow>>,
+    /// Nothing within if somebody put a source in its place.
+    overflow: OnceLock<Option<Arc<Overflow>>>,
     /// Also the lock under which counters are admitted.
     admission: Mutex<Admission>,
 }
@@ -102,6 +104,7 @@ impl Recorder {
             registry,
             counters: HashMap::new(),
             full: HashMap::new(),
+            overflow: OnceLock::new(),
             admission: Mutex::new(admission),
         }))
     }
@@ -145,6 +148,17 @@ impl Inner {
         self.admit(key)
     }
 
+    /// What counts for counters past the cap; looked up once, whoever is first.
+    fn overflow(&self) -> Counter {
+        let overflow = self.overflow.get_or_init(|| {
+            let meter = register(&self.registry, OVERFLOW_SERVICE, OVERFLOW).ok()?;
+            Some(Arc::new(Overflow(meter)))
+        });
+        overflow
+            .as_ref()
+            .map_or_else(Counter::noop, |overflow| Counter::from_arc(Arc::clone(overflow)))
+    }
+
     /// The counter of a key that has none yet.
     #[cold]
     fn admit(&self, key: &Key) -> Counter {
@@ -154,13 +168,9 @@ impl Inner {
         if let Some(counted) = counters.get(key) {
             return Counter::from_arc(Arc::clone(counted));
         }
-        let Some(label_sets) = admission.label_sets(key.name(), &self.registry) else {
-            return match register(&self.registry, OVERFLOW_SERVICE, OVERFLOW) {
-                Ok(meter) => Counter::from_arc(Arc::new(Overflow(meter))),
-                Err(_) => Counter::noop(),
-            };
+        let Some((label_sets, max)) = admission.label_sets(key.name(), &self.registry) else {
+            return self.overflow();
         };
-        let (label_sets, max) = label_sets;
         let name = (label_sets.count < max).then(|| label_sets.name(key)).flatten();
         let meter = name.map(|name| register(&self.registry, &label_sets.service, &name));
         if let Some(Ok(meter)) = meter {
