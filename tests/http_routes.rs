@@ -237,3 +237,41 @@ fn head_is_get_without_the_body() {
         assert!(head.body().is_empty());
     }
 }
+
+/// A log of what is said while `action` runs.
+#[cfg(feature = "cli")]
+fn logged(action: impl FnOnce()) -> String {
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, action);
+    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+}
+
+#[test]
+#[cfg(feature = "cli")]
+fn figures_that_cannot_be_had_are_one_line_of_log() {
+    let router = router();
+    for uri in ["/api/v1/event-rate?service=data-api", "/metrics", "/metrics?service=data-api"] {
+        let log = logged(|| drop(router.answer(&Request::get(uri).body(Bytes::new()).unwrap())));
+        assert_eq!(log.lines().count(), 1, "{uri}: {log}");
+        for word in ["WARN", "data-api", "no such table"] {
+            assert!(log.contains(word), "{uri}: {log}");
+        }
+    }
+    let log = logged(|| drop(get(&router, "/api/v1/event-rate")));
+    assert_eq!(log, "");
+}

@@ -1,5 +1,8 @@
 //! The families of `/metrics`, in the order in which they are shown.
 
+use std::fmt::Write;
+use std::time::Duration;
+
 use super::prometheus::{Family, Kind, Page};
 use super::scrape::{HostSample, Scrape};
 
@@ -171,10 +174,12 @@ fn durations(scrape: &Scrape<'_>, page: &mut Page<'_>) {
         return;
     }
     let mut family = page.family(&DURATION);
+    let mut le = String::new();
     for (event, durations) in timed {
         let [service, name] = event.labels();
         for (bound, count) in durations.cumulative() {
-            let le = bound.map_or("+Inf".into(), |bound| decimal(bound.as_secs_f64()));
+            le.clear();
+            write_bound(&mut le, bound);
             family.part("_bucket", &[service, name, ("le", &le)], count);
         }
         family.part("_sum", &event.labels(), durations.sum().as_secs_f64());
@@ -183,9 +188,13 @@ fn durations(scrape: &Scrape<'_>, page: &mut Page<'_>) {
 }
 
 /// With a point, as `OpenMetrics` wants the bounds of a histogram, and without an exponent.
-fn decimal(bound: f64) -> String {
-    let point = if bound.fract() == 0.0 { ".0" } else { "" };
-    format!("{bound}{point}")
+fn write_bound(le: &mut String, bound: Option<Duration>) {
+    // Writing to a string can't fail.
+    let _ = match bound.map(|bound| bound.as_secs_f64()) {
+        None => write!(le, "+Inf"),
+        Some(bound) if bound.fract() == 0.0 => write!(le, "{bound}.0"),
+        Some(bound) => write!(le, "{bound}"),
+    };
 }
 
 fn process(host: &HostSample, page: &mut Page<'_>) {

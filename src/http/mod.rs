@@ -19,6 +19,20 @@
 //! HEAD goes wherever GET does. Errors are JSON, `{"error": "…"}`. A parameter that a path knows
 //! may come once; those that it doesn't know are ignored. What isn't HTTP in the first place, or
 //! has a head over the [limits](Limits), gets a bare status (400, 414, 431) and is hung up on.
+//!
+//! # What bounds the memory
+//!
+//! There are at most [`max_connections`](Limits::max_connections) connections, and one more for
+//! each listener that has been accepted and waits. Each buffers at most
+//! [`header_bytes`](Limits::header_bytes) of what it reads and of what it has still to write, and
+//! a body of [`body_bytes`](Limits::body_bytes). Answers that grow with the number of services
+//! (`/metrics`, `/sd` and the list of services) are at most sixteen at a time, from when they are
+//! made to when their last byte is sent; further clients wait for that.
+//!
+//! Nobody can keep a connection, a body or a long answer for ever: each wait for a client ends
+//! after a time of [`Limits`]. When a connection comes and all are taken, the one is closed that
+//! has been idle for longest, so idle clients keep nobody out; a request that has begun is never
+//! cut off for another.
 
 mod accept;
 mod answer;

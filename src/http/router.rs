@@ -141,15 +141,7 @@ impl Router {
     /// is status 500 and nothing else.
     #[must_use]
     pub fn answer(&self, request: &Request<Bytes>) -> Response<Full<Bytes>> {
-        let mut answer = match catch_unwind(AssertUnwindSafe(|| self.route(request))) {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(refusal)) => refusal.into(),
-            Err(_) => {
-                tracing::error!(path = request.uri().path(), "panicked while answering a request");
-                let why = "answering this request failed inside the server; its log says more";
-                error(StatusCode::INTERNAL_SERVER_ERROR, why)
-            }
-        };
+        let mut answer = caught(request.uri().path(), || self.route(request));
         if request.method() == Method::HEAD {
             let length = answer.body().size_hint().exact().unwrap_or(0);
             answer.headers_mut().insert(CONTENT_LENGTH, length.into());
@@ -288,6 +280,20 @@ impl Router {
     }
 }
 
+/// What `route` answers, or 500 if it panics.
+fn caught(path: &str, route: impl FnOnce() -> Result<Answer, Refusal>) -> Answer {
+    // What a route shares with others are registries and counts, which are whole at any time.
+    match catch_unwind(AssertUnwindSafe(route)) {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(refusal)) => refusal.into(),
+        Err(_) => {
+            tracing::error!(path, "panicked while answering a request");
+            let why = "answering this request failed inside the server; its log says more";
+            error(StatusCode::INTERNAL_SERVER_ERROR, why)
+        }
+    }
+}
+
 /// 503 for figures that can't be had, with a word in the log.
 fn status_of(document: &EventRate) -> StatusCode {
     match document {
@@ -296,5 +302,19 @@ fn status_of(document: &EventRate) -> StatusCode {
             tracing::warn!(service, error, "the figures of a service can't be had");
             StatusCode::SERVICE_UNAVAILABLE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_one_answer_that_says_so() {
+        let answer = caught("/", || panic!("on purpose"));
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        let answer = caught("/", || Err(Refusal::new(StatusCode::NOT_FOUND, "not here")));
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
     }
 }
