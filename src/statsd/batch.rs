@@ -57,7 +57,7 @@ mod imp {
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 mod imp {
-    use std::io::{self, IoSliceMut};
+    use std::io;
     use std::os::fd::{AsFd, AsRawFd};
 
     use nix::sys::socket::{MsgFlags, recv};

@@ -7,6 +7,8 @@ use std::fs;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use program::{PATIENCE, Program, command, get, output, refusal};
 
@@ -173,6 +175,33 @@ fn what_is_unknown_is_admitted_when_asked_to() {
     let services = get(program.http("admin-api"), "/api/v1/services").1;
     assert_eq!(services["services"].as_array().unwrap().len(), 16);
     assert!(services.to_string().contains("\"over_cap\":2"), "{services}");
+}
+
+/// `StatsD` has threads of its own.
+#[test]
+fn a_flood_of_events_leaves_http_alone() {
+    let mut program = Program::serve(&[]);
+    let address = program.http("admin-api");
+    let flooded = program.udp();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+                let datagram = "data-api.request:1|c\nbroken\n".repeat(50);
+                while !done.load(Ordering::Relaxed) {
+                    client.send_to(datagram.as_bytes(), flooded).unwrap();
+                }
+            });
+        }
+        program.wait_for_some("admin-api", "data-api");
+        let begun = Instant::now();
+        let answers = (0..50).map(|_| get(address, "/api/v1/event-rate?service=data-api").0);
+        let all = answers.filter(|&status| status == 200).count();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(all, 50);
+        assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+    });
 }
 
 #[test]

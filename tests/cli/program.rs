@@ -97,8 +97,12 @@ impl Program {
         self.address("http://", &format!(" for {service}"))
     }
 
+    pub(crate) fn udp(&mut self) -> SocketAddr {
+        self.address("udp://", "udp://")
+    }
+
     pub(crate) fn statsd(&mut self, text: &str) {
-        let address = self.address("udp://", "udp://");
+        let address = self.udp();
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.send_to(text.as_bytes(), address).unwrap();
     }
@@ -114,6 +118,15 @@ impl Program {
         let begun = Instant::now();
         while self.total(host, service) != Some(total) {
             assert!(begun.elapsed() < PATIENCE, "{service}: {:?}", self.total(host, service));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Until a service has counted anything.
+    pub(crate) fn wait_for_some(&mut self, host: &str, service: &str) {
+        let begun = Instant::now();
+        while self.total(host, service) == Some(0) {
+            assert!(begun.elapsed() < PATIENCE, "{service}: nothing");
             std::thread::sleep(Duration::from_millis(2));
         }
     }
