@@ -1,0 +1,177 @@
+//! `GET /api/v1/event-rate` at 100 connections, against a hyper server that answers a constant of
+//! the same size; and that server against itself with every request metered. All in one run, by
+//! turns, loaded by `wrk` (Debian has it) over loopback.
+//!
+//! `cargo bench --bench endpoint`, which takes half a minute.
+
+use std::convert::Infallible;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, body::Incoming};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tickring::http::Server;
+use tickring::{Meter, Registry, Service};
+use tokio::runtime::Builder;
+
+const ROUNDS: usize = 9;
+const SERVICE: &str = "admin-api";
+const PATH: &str = "/api/v1/event-rate";
+
+/// A listener on a free port, and its address.
+fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
+    let address = listener.local_addr().expect("it is bound");
+    (listener, address)
+}
+
+/// Runs a server on a runtime of its own, for as long as the process lives.
+fn on_a_runtime<S: Future<Output = ()>>(serve: impl FnOnce() -> S + Send + 'static) {
+    thread::spawn(|| {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.expect("a runtime").block_on(serve());
+    });
+}
+
+fn event_rate_server() -> SocketAddr {
+    let (listener, address) = listener();
+    on_a_runtime(|| async {
+        let registry = Registry::new();
+        let service = Service::from_catalogue(SERVICE).expect("it is in the catalogue");
+        registry.register(service).expect("it is the first");
+        let server = Server::new(registry, SERVICE).listen(listener, SERVICE);
+        server.expect("a listener").serve(std::future::pending()).await.expect("it serves");
+    });
+    address
+}
+
+fn constant_server(body: Bytes, meter: Option<&'static Meter>) -> SocketAddr {
+    let (listener, address) = listener();
+    listener.set_nonblocking(true).expect("sockets can be non-blocking");
+    on_a_runtime(move || async move {
+        let listener = tokio::net::TcpListener::from_std(listener).expect("it is non-blocking");
+        let answer = Arc::new(move |_: Request<Incoming>| {
+            if let Some(meter) = meter {
+                meter.record();
+            }
+            let answer = Response::builder()
+                .header(CONTENT_TYPE, "application/json")
+                .header(CACHE_CONTROL, "no-store")
+                .body(Full::new(body.clone()));
+            std::future::ready(Ok::<_, Infallible>(answer.expect("its parts are valid")))
+        });
+        loop {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let answer = Arc::clone(&answer);
+            tokio::spawn(async move {
+                let service = service_fn(move |request| answer(request));
+                let mut connection = http1::Builder::new();
+                connection.timer(TokioTimer::new());
+                // wrk ends by closing its connections; nothing is wrong then.
+                let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    address
+}
+
+/// The body of one answer.
+fn body_of(address: SocketAddr) -> Bytes {
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    let request = format!("GET {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it takes a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers in UTF-8");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    Bytes::from(body.to_owned())
+}
+
+#[derive(Clone, Copy)]
+struct Load {
+    requests_per_second: f64,
+    p99_milliseconds: f64,
+}
+
+/// Two seconds of 100 connections; nothing if there is no wrk.
+fn load(address: SocketAddr) -> Option<Load> {
+    let url = format!("http://{address}{PATH}");
+    let wrk =
+        Command::new("wrk").args(["-t1", "-c100", "-d1s", "--latency", &url]).output().ok()?;
+    let report = String::from_utf8_lossy(&wrk.stdout);
+    assert!(!report.contains("Non-2xx") && !report.contains("Socket errors"), "{report}");
+    let after = |label: &str| {
+        let (_, rest) = report.split_once(label).expect("wrk reports it");
+        rest.split_whitespace().next().expect("with a figure").to_owned()
+    };
+    let p99 = after("99%");
+    let unit = p99.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let figure: f64 = p99.trim_end_matches(unit).parse().expect("a number");
+    let in_milliseconds = match unit {
+        "us" => 1e-3,
+        "ms" => 1.0,
+        "s" => 1e3,
+        other => panic!("wrk says {other}"),
+    };
+    Some(Load {
+        requests_per_second: after("Requests/sec:").parse().expect("a number"),
+        p99_milliseconds: figure * in_milliseconds,
+    })
+}
+
+/// Low, median and high.
+fn spread(mut figures: Vec<f64>) -> [f64; 3] {
+    figures.sort_by(f64::total_cmp);
+    let last = figures.len() - 1;
+    [figures[last / 10], figures[last / 2], figures[last - last / 10]]
+}
+
+fn main() {
+    static METER: Meter = Meter::new();
+    let event_rate = event_rate_server();
+    let body = body_of(event_rate);
+    let constant = constant_server(body.clone(), None);
+    let metered = constant_server(body.clone(), Some(&METER));
+    assert_eq!(body_of(constant), body);
+    let mut loads: [Vec<Load>; 3] = [const { Vec::new() }; 3];
+    for round in 0..=ROUNDS {
+        for (loads, address) in loads.iter_mut().zip([event_rate, constant, metered]) {
+            let Some(load) = load(address) else {
+                println!("skipped: wrk is not there (Debian: apt-get install wrk)");
+                return;
+            };
+            // The first round warms up.
+            if round > 0 {
+                loads.push(load);
+            }
+        }
+    }
+    assert!(METER.snapshot().total() > 0);
+    let [event_rate, constant, metered] = &loads;
+    let rates =
+        |loads: &[Load]| spread(loads.iter().map(|load| load.requests_per_second).collect());
+    let ratios = |a: &[Load], b: &[Load]| {
+        let pairs = a.iter().zip(b);
+        spread(pairs.map(|(a, b)| a.requests_per_second / b.requests_per_second).collect())
+    };
+    let p99 = spread(event_rate.iter().map(|load| load.p99_milliseconds).collect());
+    println!("| figure | median | 8 in 10 rounds between | promised |\n|---|---|---|---|");
+    let print = |what: &str, [low, median, high]: [f64; 3], digits: usize, promised: &str| {
+        println!("| {what} | {median:.digits$} | {low:.digits$} – {high:.digits$} | {promised} |");
+    };
+    let bytes = body.len();
+    print(&format!("requests/s, event-rate ({bytes} bytes)"), rates(event_rate), 0, "");
+    print("requests/s, a constant of that size", rates(constant), 0, "");
+    print("event-rate / constant", ratios(event_rate, constant), 3, "≥ 0.85");
+    print("event-rate, p99 in ms", p99, 2, "≤ 5");
+    print("requests/s, the constant with a metered request", rates(metered), 0, "");
+    print("metered / not", ratios(metered, constant), 4, "≥ 0.99");
+}
