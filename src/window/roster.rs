@@ -8,8 +8,6 @@
 //! The shared ring is part of the roster: a record that finds no shard must not allocate, since
 //! it may be the allocator's own, made while its thread is joining.
 
-use crossbeam_utils::CachePadded;
-
 use super::Sums;
 use super::shard::{Shard, Token};
 use super::shared::SharedRing;
@@ -29,8 +27,7 @@ pub(crate) struct Roster {
     /// Whether the shards are those of a timer.
     timed: bool,
     first: OnceLock<Box<Entry>>,
-    /// Padded, so that those who write to it leave the meter's own line alone.
-    overflow: CachePadded<SharedRing>,
+    overflow: SharedRing,
 }
 
 #[derive(Debug)]
@@ -42,16 +39,14 @@ struct Entry {
 impl Roster {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            let overflow = CachePadded::new(SharedRing::new());
-            Self { timed: false, first: OnceLock::new(), overflow }
+            Self { timed: false, first: OnceLock::new(), overflow: SharedRing::new() }
         }
     }
 
     const_unless_loom! {
         /// The roster of a timer.
         pub(crate) fn timed() -> Self {
-            let overflow = CachePadded::new(SharedRing::new());
-            Self { timed: true, first: OnceLock::new(), overflow }
+            Self { timed: true, first: OnceLock::new(), overflow: SharedRing::new() }
         }
     }
 
