@@ -7,7 +7,7 @@
 //! sees all that was counted and goes on from there. Of two newcomers at most one adopts. A shard
 //! never has two owners: the loads of an owner are checked not to race with any store.
 //!
-//! Explored in full: 6, 365 and 612 executions, each below 0.1 s.
+//! Explored in full: 6, 365 and 2,504 executions, 0.3 s at most.
 
 use loom_tests::{Arc, Model, SECOND, SLOTS, either_first, meter, stagger, thread, tick};
 use tickring::internals::{self, Shard};

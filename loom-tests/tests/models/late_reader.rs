@@ -6,7 +6,7 @@
 //! Cases: the reader finds second 0 as it was; or it finds it replaced, and then it must find the
 //! clock moved on, too, and give the pass up. A reading without second 0's events is wrong.
 //!
-//! Explored in full: 241 executions, 0.01 s.
+//! Explored in full: 4,760 executions, 0.4 s.
 
 use loom_tests::{Arc, Model, REACH, SECOND, SLOTS, meter, stagger, thread};
 use tickring::internals;

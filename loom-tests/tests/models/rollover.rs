@@ -8,8 +8,8 @@
 //! together: each second holds what was recorded in it up to some record, all that it shows is in
 //! the total that it loads afterwards, and no later than the last second that it tells.
 //!
-//! A second and a lap: explored in full, 5,078 and 1,292 executions, 0.5 s. Two seconds: schedules
-//! of at most 2 preemptions (in full: 128,240 executions, 16 s).
+//! A second and a lap: explored in full, 5,078 and 1,292 executions, 0.4 s. Two seconds: schedules
+//! of at most 2 preemptions, 3,431 executions, 0.3 s (in full: 128,240 executions, 16 s).
 
 use std::collections::BTreeSet;
 

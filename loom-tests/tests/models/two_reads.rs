@@ -6,7 +6,8 @@
 //! Cases: each snapshot comes before, in the middle of or after the turn. In each of them the
 //! window is no more than the total, and the second total is no less than the first.
 //!
-//! Explored in full: 42,443 executions, 2 s.
+//! Schedules of at most 2 preemptions: 7,856 executions, 0.7 s (in full: 1,314,263 executions,
+//! some minutes).
 
 use loom_tests::{Arc, Model, SECOND, SLOTS, meter, stagger, thread};
 use tickring::Snapshot;
