@@ -121,7 +121,7 @@ use word::Step;
 ///
 /// # Limits
 ///
-/// A timer takes up 61 KiB from its first record on, and 6 KiB more for each thread that records
+/// A timer takes up 60 KiB from its first record on, and 6 KiB more for each thread that records
 /// on it at the same time, up to 256 threads; any further threads share what they write to. The
 /// distribution holds 2^33 samples for each bucket and step of five seconds; what exceeds that
 /// is missing from the distribution, but not from the lifetime figures.

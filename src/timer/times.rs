@@ -20,6 +20,10 @@ pub(crate) struct Times {
     buckets: [AtomicU64; BUCKETS],
 }
 
+// What `Diagnostics` says of it.
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Times>() == 5152);
+
 impl Times {
     pub(crate) fn new() -> Self {
         Self {
