@@ -9,6 +9,8 @@ use crate::tick::{self, Moment, Tick};
 use crate::window::shard::{self, Token};
 use crate::window::{self, Sums, ring, shared};
 
+pub use crate::timer::internals::{Durations, STEPS};
+
 /// Buckets of a ring.
 pub const SLOTS: u64 = tick::SLOTS as u64;
 /// Whole seconds that a reader looks back from the current one.

@@ -65,6 +65,8 @@
 //! Handing a shard from owner to owner is `window`'s pair 2.
 
 mod distribution;
+#[cfg(feature = "internals")]
+pub(crate) mod internals;
 mod layout;
 mod life;
 mod steps;

@@ -103,9 +103,9 @@ impl Steps {
         let word = &self.buckets[bucket][step.slot()];
         let unmark = |now| {
             let now = SharedWord(now);
-            // If the mover was held up for a lap, the mark is gone with the count.
-            let ours = now.is_of(step) && now.mover() == mover;
-            ours.then(|| now.with_mover(Mover::NOBODY).0)
+            // If the mover was held up for a lap, its mark is gone with the count, and what is
+            // there now is another's.
+            (now.mover() == mover).then(|| now.with_mover(Mover::NOBODY).0)
         };
         // Release: partner of the reader's Acquire in `read` (pair 3). Tried again only when a
         // straggler has added to this step, which is over: at most once for each of them.

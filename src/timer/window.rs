@@ -8,8 +8,8 @@ use super::times::Times;
 use super::word::{Mover, OwnWord, STEPS, SharedWord, Step};
 
 /// A shard's part of a timer, and the reader's first look at its word of one bucket.
-struct Owner {
-    times: &'static Times,
+pub(super) struct Owner<'a> {
+    times: &'a Times,
     mover: Mover,
     first: OwnWord,
 }
@@ -21,12 +21,12 @@ impl Timer {
             return Box::new([0; BUCKETS]);
         }
         let steps = self.steps();
-        let mut owners: Vec<Owner> = self
+        let mut owners: Vec<Owner<'_>> = self
             .meter()
             .roster()
             .shards()
             .filter_map(|shard| shard.times())
-            .map(|times| Owner { times, mover: times.mover(), first: OwnWord(0) })
+            .map(Owner::new)
             .collect();
         (0..BUCKETS).map(|bucket| read_bucket(steps, &mut owners, bucket, now)).collect()
     }
@@ -44,7 +44,12 @@ impl Timer {
     }
 }
 
-fn read_bucket(steps: &Steps, owners: &mut [Owner], bucket: usize, now: Step) -> u64 {
+pub(super) fn read_bucket(
+    steps: &Steps,
+    owners: &mut [Owner<'_>],
+    bucket: usize,
+    now: Step,
+) -> u64 {
     loop {
         for owner in owners.iter_mut() {
             owner.first = owner.times.load(bucket);
@@ -67,7 +72,11 @@ fn shared_count(shared: &[SharedWord; STEPS], now: Step) -> u64 {
         .sum()
 }
 
-impl Owner {
+impl<'a> Owner<'a> {
+    pub(super) fn new(times: &'a Times) -> Self {
+        Self { times, mover: times.mover(), first: OwnWord(0) }
+    }
+
     /// What this owner's word adds to the window of `now`, given the shared words that were
     /// loaded after the first look; nothing if a move came in between.
     fn count(&self, bucket: usize, now: Step, shared: &[SharedWord; STEPS]) -> Option<u64> {

@@ -10,4 +10,5 @@ mod recycling;
 mod rollover;
 mod shared_ring;
 mod thread_end;
+mod timer;
 mod two_reads;
