@@ -124,7 +124,7 @@ impl Meter {
         let tick = self.ticks.load();
         match cache::find(key, &self.roster, tick) {
             Some(shard) => shard.ring().add(tick, n),
-            None => self.roster.overflow().add(tick, n),
+            None => self.roster.add_shared(tick, n),
         }
     }
 
@@ -293,7 +293,7 @@ impl LocalMeter<'_> {
     #[inline(never)]
     fn record_shared(&self, n: u64) {
         if n != 0 {
-            self.meter.roster.overflow().add(self.ticks.load(), n);
+            self.meter.roster.add_shared(self.ticks.load(), n);
         }
     }
 }

@@ -239,7 +239,7 @@ impl Timer {
         if let Some(shard) = shard {
             self.add(shard, tick, nanos, n);
         } else {
-            self.meter().roster().overflow().add(tick, n);
+            self.meter().roster().add_shared(tick, n);
             self.add_shared(tick, nanos, n);
         }
     }

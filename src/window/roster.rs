@@ -5,13 +5,17 @@
 //! Appending stops at [`CAP`]; who comes then gets no shard and writes to the meter's shared ring.
 //! Links are only ever set, and freed with the meter, so a reader needs no protection.
 //!
-//! The shared ring is part of the roster: a record that finds no shard must not allocate, since
-//! it may be the allocator's own, made while its thread is joining.
+//! The shared ring is made when it is first needed, which most meters never see. Making it
+//! allocates, and the allocator may record on this very meter: such a record, made while its
+//! thread makes a shared ring, has no ring to go to. It is put aside (`spill`), and added by the
+//! next that writes to the shared ring: the thread itself, or else a reader.
+
+use std::cell::Cell;
 
 use super::Sums;
 use super::shard::{Shard, Token};
 use super::shared::SharedRing;
-use crate::sync::{OnceLock, const_unless_loom};
+use crate::sync::{AtomicU64, OnceLock, Ordering, const_unless_loom, per_thread};
 use crate::tick::Tick;
 
 /// The most shards that a meter can have.
@@ -27,7 +31,14 @@ pub(crate) struct Roster {
     /// Whether the shards are those of a timer.
     timed: bool,
     first: OnceLock<Box<Entry>>,
-    overflow: SharedRing,
+    overflow: OnceLock<Box<SharedRing>>,
+    /// Events put aside. Relaxed: it doesn't matter who takes them out.
+    spill: AtomicU64,
+}
+
+per_thread! {
+    /// Whether the thread is making a shared ring.
+    static MAKING: Cell<bool> = Cell::new(false);
 }
 
 #[derive(Debug)]
@@ -39,14 +50,24 @@ struct Entry {
 impl Roster {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            Self { timed: false, first: OnceLock::new(), overflow: SharedRing::new() }
+            Self {
+                timed: false,
+                first: OnceLock::new(),
+                overflow: OnceLock::new(),
+                spill: AtomicU64::new(0),
+            }
         }
     }
 
     const_unless_loom! {
         /// The roster of a timer.
         pub(crate) fn timed() -> Self {
-            Self { timed: true, first: OnceLock::new(), overflow: SharedRing::new() }
+            Self {
+                timed: true,
+                first: OnceLock::new(),
+                overflow: OnceLock::new(),
+                spill: AtomicU64::new(0),
+            }
         }
     }
 
@@ -71,9 +92,24 @@ impl Roster {
         None
     }
 
-    /// The ring for those who have no shard.
-    pub(crate) fn overflow(&self) -> &SharedRing {
-        &self.overflow
+    /// Counts `n` events of a thread that has no shard in second `tick`, and what was put aside.
+    pub(crate) fn add_shared(&self, tick: Tick, n: u64) {
+        match self.overflow.get().map(AsRef::as_ref).or_else(|| self.make_overflow()) {
+            Some(ring) => ring.add(tick, n.saturating_add(self.spill.swap(0, Ordering::Relaxed))),
+            None => _ = self.spill.fetch_add(n, Ordering::Relaxed),
+        }
+    }
+
+    /// The shared ring, unless the thread is in the middle of making one.
+    #[cold]
+    fn make_overflow(&self) -> Option<&SharedRing> {
+        if MAKING.try_with(|making| making.replace(true)).unwrap_or(false) {
+            return None;
+        }
+        // If another thread is first, its ring is the one.
+        let _ = self.overflow.set(Box::new(SharedRing::new()));
+        let _ = MAKING.try_with(|making| making.set(false));
+        self.overflow.get().map(AsRef::as_ref)
     }
 
     /// The shards by place.
@@ -89,10 +125,15 @@ impl Roster {
 
     /// Adds what all rings hold to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
+        if self.spill.load(Ordering::Relaxed) != 0 {
+            self.add_shared(now, 0);
+        }
         for shard in self.shards() {
             shard.ring().read(now, sums);
         }
-        self.overflow.read(now, sums);
+        if let Some(ring) = self.overflow.get() {
+            ring.read(now, sums);
+        }
     }
 }
 

@@ -57,6 +57,9 @@ impl SharedRing {
 
     /// Counts `n` events in second `tick`, or in a later one that the clock has shown meanwhile.
     pub(crate) fn add(&self, tick: Tick, n: u64) {
+        if n == 0 {
+            return;
+        }
         self.add_to_total(n);
         // Relaxed: the bucket's Release orders it for whoever sees the count.
         if self.last.load(Ordering::Relaxed) <= tick.0 {
@@ -102,10 +105,6 @@ impl SharedRing {
 
     /// Adds what this ring holds to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
-        // Most meters never use theirs. Relaxed: who sees no total yet reads before the records.
-        if self.total.load(Ordering::Relaxed) == 0 {
-            return;
-        }
         read_buckets(&self.buckets, now, sums);
         // After the buckets, as in `Ring::read`.
         sums.total = sums.total.saturating_add(self.total.load(Ordering::Relaxed));
