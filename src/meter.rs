@@ -32,9 +32,8 @@ use crate::window::{GUARD, Roster, Sums, cache};
 ///
 /// # Limits
 ///
-/// A meter takes up less than 600 bytes itself, and 640 for each thread that records on it at the
-/// same time, up to 256 threads; any further threads share one ring, where recording costs an
-/// atomic addition. A
+/// A meter takes up 640 bytes for each thread that records on it at the same time, up to 256
+/// threads; any further threads share one ring, where recording costs an atomic addition. A
 /// second of one thread holds 2^40 events; more are missing from the rate, but not from the
 /// total, which is exact up to 2^63.
 ///
