@@ -1,6 +1,7 @@
 //! Random schedules on meters, compared step by step with a deque of exact timestamps.
 //!
-//! `TICKRING_SEED=N` runs the one schedule that a failure names.
+//! `TICKRING_SEED=N` runs the one schedule that a failure names, `TICKRING_STEPS=N` that many
+//! steps instead of a million.
 
 mod support;
 
@@ -9,7 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use support::{schedule, weights};
 
-const STEPS: usize = 1_000_000;
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
+}
 
 fn schedule_of(seed: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
@@ -19,15 +23,16 @@ fn schedule_of(seed: u64) -> Vec<u8> {
 /// A million steps: half of them the same each time, half of them new ones.
 #[test]
 fn a_million_random_steps_agree_with_a_deque_of_exact_timestamps() {
-    if let Ok(seed) = std::env::var("TICKRING_SEED") {
-        schedule::run(&schedule_of(seed.parse().expect("TICKRING_SEED is a number")));
+    if let Some(seed) = number("TICKRING_SEED") {
+        schedule::run(&schedule_of(seed));
         return;
     }
+    let steps = usize::try_from(number("TICKRING_STEPS").unwrap_or(1_000_000)).unwrap();
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() << 20;
     for first in [0, start] {
         let mut taken = 0;
         let mut seed = first;
-        while taken < STEPS / 2 {
+        while taken < steps / 2 {
             match catch_unwind(AssertUnwindSafe(|| schedule::run(&schedule_of(seed)))) {
                 Ok(steps) => taken += steps,
                 Err(panic) => {

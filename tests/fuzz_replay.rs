@@ -30,6 +30,7 @@ fn every_seed_and_every_crash_passes() {
     }
 }
 
+#[cfg(all(feature = "http", feature = "statsd"))]
 #[test]
 fn every_fuzz_target_has_a_body_here() {
     let targets = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/fuzz_targets"));

@@ -4,9 +4,15 @@
 /// A fuzz target's name and its body.
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
-pub(crate) const TARGETS: &[Target] =
-    &[("ring", ring), ("record_n", record_n), ("statsd", statsd), ("router", router)];
+/// All of them, as far as the features go.
+pub(crate) const TARGETS: &[Target] = &[
+    ("ring", ring),
+    ("record_n", record_n),
+    #[cfg(feature = "statsd")]
+    ("statsd", statsd),
+    #[cfg(feature = "http")]
+    ("router", router),
+];
 
 /// A schedule on meters, against the naive deque.
 pub(crate) fn ring(bytes: &[u8]) {
@@ -19,11 +25,13 @@ pub(crate) fn record_n(bytes: &[u8]) {
 }
 
 /// A datagram for the `StatsD` parser.
+#[cfg(feature = "statsd")]
 pub(crate) fn statsd(bytes: &[u8]) {
     super::datagrams::check(bytes);
 }
 
 /// A request to the router, in the text form of HTTP.
+#[cfg(feature = "http")]
 pub(crate) fn router(bytes: &[u8]) {
     super::requests::check(bytes);
 }
