@@ -107,7 +107,8 @@ impl File {
         Self::parse(path, text)
     }
 
-    fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
+    /// Checks a text that is already there; `path` is for what is said of it.
+    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
         let parsed = toml::Deserializer::parse(&text).map_err(|error| (None, error));
         let config = parsed.and_then(|toml| {
             serde_path_to_error::deserialize(toml).map_err(|error| {
