@@ -114,13 +114,12 @@ fn reading_writes_to_no_page_that_a_recorder_writes_to() {
         locals.iter_mut().for_each(LocalMeter::record);
         let by_recording = faults() - before;
         expect("totals", seen.total() + total, 501)?;
-        if by_recording < 20 {
-            return Err(format!(
-                "{by_recording} faults by recording: pages aren't copied on write"
-            ));
-        }
         if by_reading > 8 {
-            return Err(format!("{by_reading} faults by reading, {by_recording} by recording"));
+            return Err(format!("{by_reading} pages written to by reading"));
+        }
+        // That faults tell of writes at all:
+        if by_recording < 20 {
+            return Err(format!("{by_recording} pages written to by recording"));
         }
         Ok(())
     });

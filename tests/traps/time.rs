@@ -54,8 +54,8 @@ fn a_gap_of_years_costs_nothing_to_catch_up_with() {
         clock.advance(Duration::from_secs(365 * 24 * 3600));
         meter.record();
         assert_eq!(meter.snapshot().events_in_window(), 1);
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     }
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
 /// Elsewhere: while the clock is behind, each record evicts a bucket.
