@@ -29,7 +29,7 @@ fn shared_writer_and_reader() {
         outcomes.extend([(0, 1, last), (0, 6, last), (0, 13, last)]);
     }
     outcomes.extend([(5, 6, SLOTS), (5, 13, SLOTS), (12, 13, SLOTS)]);
-    Model::new("shared_writer_and_reader", 300).check(outcomes, || {
+    Model::new("shared_writer_and_reader", 120).check(outcomes, || {
         let ring = ring();
         let reader = {
             let ring = Arc::clone(&ring);
@@ -44,7 +44,7 @@ fn shared_writer_and_reader() {
 }
 
 fn two_writers(name: &'static str, spawned: u64, main: u64, outcomes: &[((u64, u64), u64)]) {
-    Model::new(name, 3000).preemptions(2).check(outcomes.to_vec(), move || {
+    Model::new(name, 2500).preemptions(2).check(outcomes.to_vec(), move || {
         let ring = ring();
         let writer = {
             let ring = Arc::clone(&ring);
