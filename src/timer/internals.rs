@@ -4,7 +4,7 @@ use super::layout::{class, index};
 use super::life::LifeSums;
 use super::steps::Steps;
 use super::times::Times;
-use super::window::{Owner, read_bucket};
+use super::window::{Owner, read_run};
 use super::word::{self, Step};
 
 /// Steps of a timer's window.
@@ -47,7 +47,8 @@ impl Durations {
     #[must_use]
     pub fn read(&self, now: u64) -> (u64, u64) {
         let mut owners: Vec<_> = self.owners.iter().map(Owner::new).collect();
-        let window = read_bucket(&self.steps, &mut owners, index(NANOS), Step(now));
+        let bucket = index(NANOS);
+        let [window, ..] = read_run(&self.steps, &mut owners, bucket..bucket + 1, Step(now));
         let mut life = LifeSums::default();
         self.owners.iter().for_each(|times| times.read_life(&mut life));
         self.steps.life.read(&mut life);

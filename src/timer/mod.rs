@@ -33,11 +33,14 @@
 //! # Cases for a reader
 //!
 //! Reader R goes bucket by bucket. It loads every shard's own word, then the bucket's shared
-//! words, then the own words again, and compares, for each owner A:
+//! words, then those of the own words again that could have been moved, and compares, for each
+//! owner A:
 //!
-//! 1. *Both looks show step c, the current one*: nothing is moved out of c while c is current.
-//!    An earlier move of A's is wholly before the first look (m2 was seen), and what it put in
-//!    (m1) is in the shared words that R loads after. Count A's word.
+//! 1. *The first look shows step c, the current one*: nothing is moved out of c while c is
+//!    current. An earlier move of A's is wholly before the look (m2 was seen), and what it put in
+//!    (m1) is in the shared words that R loads after. Count what the look showed. The same holds
+//!    if it shows a step that is not in the window, or nothing: there is nothing to count, and
+//!    what A may record and move while R goes on is in the shared words or it is not.
 //! 2. *Both looks show step k, and k's shared word has A's mark*: R came between m1 and m2. The
 //!    count is in the shared word; don't count A's word.
 //! 3. *Both looks show step k, without A's mark*: then m1 was not seen. Had it been, the mark

@@ -4,6 +4,8 @@
 //! in the bucket moves the count to the shared [`Steps`] and starts the word anew; each bucket
 //! turns by itself. See the [module above](super).
 
+use crossbeam_utils::CachePadded;
+
 use super::layout::{BUCKETS, class, index};
 use super::life::{Life, LifeSums};
 use super::steps::{Steps, TakenIn};
@@ -17,19 +19,20 @@ pub(crate) struct Times {
     /// One more than the place of this shard on its roster; 0 while it has none. Relaxed: set
     /// before the shard is published.
     place: AtomicU64,
-    buckets: [AtomicU64; BUCKETS],
+    /// From the start of a line, as a reader takes them; and so no two shards share one.
+    buckets: CachePadded<[AtomicU64; BUCKETS]>,
 }
 
 // What `Diagnostics` says of it.
-#[cfg(not(loom))]
-const _: () = assert!(size_of::<Times>() == 5152);
+#[cfg(all(not(loom), target_arch = "x86_64"))]
+const _: () = assert!(size_of::<Times>() == 5248);
 
 impl Times {
     pub(crate) fn new() -> Self {
         Self {
             life: Life::new(),
             place: AtomicU64::new(0),
-            buckets: std::array::from_fn(|_| AtomicU64::new(0)),
+            buckets: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
         }
     }
 

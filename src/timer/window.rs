@@ -1,5 +1,7 @@
 //! How a reader puts a timer's window together; the cases are in the [module above](super).
 
+use std::ops::Range;
+
 use super::Timer;
 use super::layout::BUCKETS;
 use super::life::LifeSums;
@@ -7,11 +9,16 @@ use super::steps::Steps;
 use super::times::Times;
 use super::word::{Mover, OwnWord, STEPS, SharedWord, Step};
 
-/// A shard's part of a timer, and the reader's first look at its word of one bucket.
+/// Buckets that are read together: as many of an owner's words are on a cache line. Each time a
+/// reader comes to a line that its owner writes, the owner waits for it to come back; so it had
+/// better be once for them all.
+const RUN: usize = 8;
+
+/// A shard's part of a timer, and the reader's first look at its words of a run of buckets.
 pub(super) struct Owner<'a> {
     times: &'a Times,
     mover: Mover,
-    first: OwnWord,
+    first: [OwnWord; RUN],
 }
 
 impl Timer {
@@ -28,7 +35,12 @@ impl Timer {
             .filter_map(|shard| shard.times())
             .map(Owner::new)
             .collect();
-        (0..BUCKETS).map(|bucket| read_bucket(steps, &mut owners, bucket, now)).collect()
+        let runs = (0..BUCKETS).step_by(RUN).map(|start| start..BUCKETS.min(start + RUN));
+        let counts = runs.flat_map(|run| {
+            let length = run.len();
+            read_run(steps, &mut owners, run, now).into_iter().take(length)
+        });
+        counts.collect()
     }
 
     /// What was seen since the start. To be read after the window.
@@ -44,22 +56,41 @@ impl Timer {
     }
 }
 
-pub(super) fn read_bucket(
+/// The counts of a run of at most [`RUN`] buckets, and zeroes after them.
+pub(super) fn read_run(
     steps: &Steps,
     owners: &mut [Owner<'_>],
-    bucket: usize,
+    run: Range<usize>,
     now: Step,
-) -> u64 {
+) -> [u64; RUN] {
     loop {
         for owner in owners.iter_mut() {
-            owner.first = owner.times.load(bucket);
+            for (first, bucket) in owner.first.iter_mut().zip(run.clone()) {
+                *first = owner.times.load(bucket);
+            }
         }
-        let shared = steps.read(bucket);
-        let own = owners.iter().map(|owner| owner.count(bucket, now, &shared));
-        if let Some(own) = own.sum::<Option<u64>>() {
-            return own + shared_count(&shared, now);
+        if let Some(counts) = read_on(steps, owners, run.clone(), now) {
+            return counts;
         }
     }
+}
+
+/// The rest of the pass, after the first looks; nothing if a move came in between.
+fn read_on(
+    steps: &Steps,
+    owners: &[Owner<'_>],
+    run: Range<usize>,
+    now: Step,
+) -> Option<[u64; RUN]> {
+    let mut counts = [0; RUN];
+    for (index, bucket) in run.enumerate() {
+        let shared = steps.read(bucket);
+        counts[index] = shared_count(&shared, now);
+        for owner in owners {
+            counts[index] += owner.count(owner.first[index], bucket, now, &shared)?;
+        }
+    }
+    Some(counts)
 }
 
 /// What the shared words hold of the window.
@@ -74,21 +105,30 @@ fn shared_count(shared: &[SharedWord; STEPS], now: Step) -> u64 {
 
 impl<'a> Owner<'a> {
     pub(super) fn new(times: &'a Times) -> Self {
-        Self { times, mover: times.mover(), first: OwnWord(0) }
+        Self { times, mover: times.mover(), first: [OwnWord(0); RUN] }
     }
 
-    /// What this owner's word adds to the window of `now`, given the shared words that were
-    /// loaded after the first look; nothing if a move came in between.
-    fn count(&self, bucket: usize, now: Step, shared: &[SharedWord; STEPS]) -> Option<u64> {
-        let word = self.times.load(bucket);
-        if !word.is_of_same_step_as(self.first) {
+    /// What this owner's word adds to the window of `now`, given what the first look at it showed
+    /// and the shared words that were loaded after that; nothing if a move came in between.
+    fn count(
+        &self,
+        first: OwnWord,
+        bucket: usize,
+        now: Step,
+        shared: &[SharedWord; STEPS],
+    ) -> Option<u64> {
+        let Some(age) = first.age(now).filter(|&age| age < STEPS as u64) else { return Some(0) };
+        // A word that was never written is of step 0 and counts nothing.
+        if age == 0 || first.count() == 0 {
+            return Some(first.count());
+        }
+        let second = self.times.load(bucket);
+        if !second.is_of_same_step_as(first) {
             return None;
         }
-        let Some(age) = word.age(now).filter(|&age| age < STEPS as u64) else { return Some(0) };
-        // A word that was never written is of step 0 and counts nothing.
         let Some(step) = now.0.checked_sub(age).map(Step) else { return Some(0) };
         let there = shared[step.slot()];
         let moved = there.is_of(step) && there.mover() == self.mover;
-        Some(if moved { 0 } else { word.count() })
+        Some(if moved { 0 } else { second.count() })
     }
 }
