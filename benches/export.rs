@@ -1,21 +1,26 @@
-//! The event-rate document of a service of the catalogue, its figures and its JSON.
+//! The event-rate document, its figures and its JSON: of a service whose events are only counted,
+//! and of one whose events are timed.
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use tickring::{Registry, Service};
 
 fn export(c: &mut Criterion) {
     let registry = Registry::new();
-    let service = Service::from_catalogue("sports-data").expect("it is in the catalogue");
-    let service = registry.register(service).expect("the registry is empty");
     let mut group = c.benchmark_group("export");
-    group.bench_function("event_rate", |b| b.iter(|| black_box(&service).event_rate()));
-    let document = service.event_rate();
-    group.bench_function("to JSON", |b| {
-        b.iter(|| serde_json::to_string(black_box(&document)).expect("it has no map keys"));
-    });
+    for name in ["sports-data", "admin-api"] {
+        let service = Service::from_catalogue(name).expect("it is in the catalogue");
+        let service = registry.register(service).expect("its name is free");
+        group.bench_function(BenchmarkId::new("event_rate", name), |b| {
+            b.iter(|| black_box(&service).event_rate());
+        });
+        let document = service.event_rate();
+        group.bench_function(BenchmarkId::new("to JSON", name), |b| {
+            b.iter(|| serde_json::to_string(black_box(&document)).expect("it has no map keys"));
+        });
+    }
     group.finish();
 }
 

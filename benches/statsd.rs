@@ -82,8 +82,10 @@ impl Original {
         );
         std::fs::write(&config, text).expect("a place for its configuration");
         let child = Command::new("node").arg(script).arg(&config).stdout(Stdio::null()).spawn();
-        let daemon = Self { address, management, child: child.expect("node") };
+        let mut daemon = Self { address, management, child: child.expect("node") };
         while TcpStream::connect(management).is_err() {
+            let ended = daemon.child.try_wait().expect("it is a child");
+            assert!(ended.is_none(), "{script} ended before it listened: {ended:?}");
             thread::sleep(Duration::from_millis(20));
         }
         daemon
@@ -137,7 +139,8 @@ fn send(to: SocketAddr, datagram: &[u8], per_second: f64) -> Option<u64> {
 /// The highest rate, in events per second, that arrived whole.
 fn highest(daemon: &dyn Daemon, lines: u64) -> (f64, &'static str) {
     let datagram = vec![LINE; usize::try_from(lines).expect("few")].join("\n");
-    let (mut rate, mut best) = (2_000.0, 0.0);
+    #[allow(clippy::cast_precision_loss)]
+    let (mut rate, mut best) = (2_000.0 / lines as f64, 0.0);
     let mut tired = 0;
     loop {
         let before = daemon.counted();
