@@ -82,16 +82,18 @@ fn conservation_when_local_recorders_move_and_end() {
         let mut first = meter.local();
         first.record();
         thread::scope(|scope| {
-            scope.spawn(|| {
+            let other = scope.spawn(|| {
                 let mut moved = first;
                 moved.record_n(round);
                 meter.record();
             });
             meter.record();
+            // The end of the scope does not wait until the thread has given its shard back.
+            other.join().unwrap();
         });
     }
     assert_eq!(meter.snapshot().total(), 3 * 1000 + (0..1000).sum::<u64>());
-    assert!(meter.shards() <= 8, "{} shards", meter.shards());
+    assert!(meter.shards() <= 3, "{} shards", meter.shards());
 }
 
 /// More meters than a thread's cache has places, so that they push each other out.
