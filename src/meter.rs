@@ -128,7 +128,7 @@ impl Meter {
     }
 
     /// A recorder with a shard of its own, for the tightest loops: it needs no look-up, and
-    /// recording on it costs about half. Past the meter's 256 shards it records on the ring
+    /// recording on it costs a third. Past the meter's 256 shards it records on the ring
     /// that all share.
     ///
     /// ```

@@ -12,13 +12,14 @@
 //! # How a reader puts the pieces together
 //!
 //! The owner O goes from second k to k' in this order: bucket of k, base, second, total. A reader
-//! R loads the second L, then base, total, the buckets, and the total again. Each store is a
-//! Release and meets an Acquire, so whoever sees one of O's stores sees all those before it.
+//! R loads the second L, then base and total (in whichever order), the buckets, and the total
+//! again. Each store is a Release and meets an Acquire, so whoever sees one of O's stores sees all
+//! those before it.
 //!
 //! 1. *R finds the bucket of L filled*: O has left L, the bucket has L's final count.
 //! 2. *R finds it not filled*: then base and total, loaded before it, are of L too. (Either from
 //!    after L would have been stored after the bucket.) Their difference is L's count. And base
-//!    is not from before L, nor the total from before base, since L and base came first.
+//!    is not from before L, nor the total from before what base says, since L came first.
 //! 3. *R finds buckets of seconds later than L filled*: O went on meanwhile. They hold what came
 //!    after L's count, so nothing is counted twice.
 //! 4. All that R counted is part of the total that it loads last: window ≤ total.

@@ -172,6 +172,32 @@ fn timer_move_and_addition() {
     });
 }
 
+/// One who owns nothing adds late, while another begins the next lap of the same word.
+///
+/// Outcome: what the later window has: the late samples are gone with their own step, or counted
+/// in the later one; what was recorded in time is there.
+#[test]
+fn timer_late_addition_and_a_lap() {
+    let later = BEFORE + STEPS;
+    Model::new("timer_late_addition_and_a_lap", 1000).check([30, 34], move || {
+        let durations = durations(&[]);
+        let other = {
+            let durations = Arc::clone(&durations);
+            thread::spawn(move || {
+                either_first();
+                durations.add_shared(BEFORE, 4);
+            })
+        };
+        stagger();
+        either_first();
+        durations.add_shared(later, 30);
+        other.join().unwrap();
+        let (window, ever) = durations.read(later);
+        assert_eq!(ever, 34);
+        window
+    });
+}
+
 /// A mover is held up for a lap: another moves a later step to the same word meanwhile, and its
 /// mark must stay on.
 ///
