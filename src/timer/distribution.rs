@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::layout::middle;
 use super::life::LifeSums;
+use super::window::Filled;
 use crate::snapshot::Snapshot;
 
 /// A timer's figures at one moment, all of one pass.
@@ -34,8 +35,8 @@ pub struct TimerSnapshot {
 /// Without samples there is no mean, no extreme and no quantile: these are `None`, not zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
-    /// By bucket.
-    counts: Box<[u64]>,
+    /// In order of the buckets.
+    filled: Vec<Filled>,
     count: u64,
 }
 
@@ -44,8 +45,9 @@ pub struct Distribution {
 pub struct Lifetime(LifeSums);
 
 impl TimerSnapshot {
-    pub(super) fn new(events: Snapshot, counts: Box<[u64]>, life: LifeSums) -> Self {
-        let distribution = Distribution { count: counts.iter().sum(), counts };
+    pub(super) fn new(events: Snapshot, filled: Vec<Filled>, life: LifeSums) -> Self {
+        let count = filled.iter().map(|&(_, n)| n).sum();
+        let distribution = Distribution { filled, count };
         Self { events, distribution, lifetime: Lifetime(life) }
     }
 
@@ -84,8 +86,11 @@ impl Distribution {
     /// The sum of all samples divided by their number.
     #[must_use]
     pub fn mean(&self) -> Option<Duration> {
-        let sum = self.filled().map(|(bucket, n)| u128::from(middle(bucket)) * u128::from(n));
-        let mean = sum.sum::<u128>().checked_div(self.count.into())?;
+        let sums = self
+            .filled
+            .iter()
+            .map(|&(bucket, n)| u128::from(middle(usize::from(bucket))) * u128::from(n));
+        let mean = sums.sum::<u128>().checked_div(self.count.into())?;
         // No more than the largest sample.
         Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
     }
@@ -93,13 +98,13 @@ impl Distribution {
     /// The shortest sample.
     #[must_use]
     pub fn min(&self) -> Option<Duration> {
-        self.filled().next().map(|(bucket, _)| of(bucket))
+        self.filled.first().map(of)
     }
 
     /// The longest sample.
     #[must_use]
     pub fn max(&self) -> Option<Duration> {
-        self.filled().next_back().map(|(bucket, _)| of(bucket))
+        self.filled.last().map(of)
     }
 
     /// The `q`-quantile by nearest rank: of n samples in order, number ⌈q · n⌉, counted from 1,
@@ -122,16 +127,11 @@ impl Distribution {
         let rank = (q.clamp(0.0, 1.0) * n - n * f64::EPSILON).ceil() as u64;
         let rank = rank.clamp(1, self.count.max(1));
         let mut below = 0;
-        let found = self.filled().find(|&(_, n)| {
+        let found = self.filled.iter().find(|&(_, n)| {
             below += n;
             below >= rank
         });
-        found.map(|(bucket, _)| of(bucket))
-    }
-
-    /// Buckets with something in them, and how much.
-    fn filled(&self) -> impl DoubleEndedIterator<Item = (usize, u64)> + '_ {
-        self.counts.iter().copied().enumerate().filter(|&(_, n)| n > 0)
+        found.map(of)
     }
 }
 
@@ -161,6 +161,6 @@ impl Lifetime {
     }
 }
 
-fn of(bucket: usize) -> Duration {
-    Duration::from_nanos(middle(bucket))
+fn of(&(bucket, _): &Filled) -> Duration {
+    Duration::from_nanos(middle(usize::from(bucket)))
 }

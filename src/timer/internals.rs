@@ -4,7 +4,7 @@ use super::layout::{class, index};
 use super::life::LifeSums;
 use super::steps::Steps;
 use super::times::Times;
-use super::window::{Owner, read_run};
+use super::window::read;
 use super::word::{self, Step};
 
 /// Steps of a timer's window.
@@ -46,9 +46,8 @@ impl Durations {
     /// The samples in the window as of step `now`, and then those since the start.
     #[must_use]
     pub fn read(&self, now: u64) -> (u64, u64) {
-        let mut owners: Vec<_> = self.owners.iter().map(Owner::new).collect();
-        let bucket = index(NANOS);
-        let [window, ..] = read_run(&self.steps, &mut owners, bucket..bucket + 1, Step(now));
+        let window = read(&self.steps, self.owners.iter(), Step(now));
+        let window = window.into_iter().map(|(_, count)| count).sum();
         let mut life = LifeSums::default();
         self.owners.iter().for_each(|times| times.read_life(&mut life));
         self.steps.life.read(&mut life);

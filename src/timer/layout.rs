@@ -20,6 +20,12 @@ pub(crate) const BUCKETS: usize = index(LONGEST) + 1;
 #[cfg(loom)]
 pub(crate) const BUCKETS: usize = 2;
 
+/// Buckets that are read together: as many of an owner's words are on a cache line. Each time a
+/// reader comes to a line that its owner writes, the owner waits for it to come back; so it had
+/// better be once for them all. Also the bits of a byte.
+pub(crate) const RUN: usize = 8;
+pub(crate) const RUNS: usize = BUCKETS.div_ceil(RUN);
+
 /// Buckets for each power of two, as a power of two.
 const GROUP: u32 = 4;
 

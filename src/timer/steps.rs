@@ -2,7 +2,7 @@
 //!
 //! See the [module above](super) for who puts what here, and when.
 
-use super::layout::BUCKETS;
+use super::layout::{BUCKETS, RUN, RUNS};
 use super::life::Life;
 use super::word::{Mover, STEPS, SharedWord, Step};
 use crate::sync::{AtomicU64, Ordering};
@@ -14,11 +14,16 @@ const SMALL: u64 = 1 << 17;
 /// How often a mover tries to get its count in before it puts the move off.
 const TRIES: usize = 3;
 
+/// Runs of buckets whose bits are in one word.
+const RUNS_IN_WORD: usize = u64::BITS as usize / RUN;
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Steps {
     /// Step by step within a bucket, so that a reader goes straight through.
     buckets: Box<[[AtomicU64; STEPS]]>,
+    /// A bit for each bucket in which there was ever anything, by run.
+    used: [AtomicU64; RUNS.div_ceil(RUNS_IN_WORD)],
     /// What those without a shard recorded since the start.
     pub(crate) life: Life,
 }
@@ -37,12 +42,32 @@ pub(crate) enum TakenIn {
 impl Steps {
     pub(crate) fn new() -> Self {
         let words = || std::array::from_fn(|_| AtomicU64::new(0));
-        Self { buckets: (0..BUCKETS).map(|_| words()).collect(), life: Life::new() }
+        Self {
+            buckets: (0..BUCKETS).map(|_| words()).collect(),
+            used: std::array::from_fn(|_| AtomicU64::new(0)),
+            life: Life::new(),
+        }
+    }
+
+    /// Tells readers to look into a bucket from now on. Everybody calls this before they put the
+    /// first thing there, so it is true of whatever a reader has to see: see the module above.
+    pub(crate) fn will_use(&self, bucket: usize) {
+        let (word, bit) = (&self.used[bucket / 64], 1 << (bucket % 64));
+        if word.load(Ordering::Relaxed) & bit == 0 {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    /// The runs in which a bucket was ever used, and which buckets of the run were.
+    pub(crate) fn used(&self) -> impl Iterator<Item = (usize, u8)> + '_ {
+        let words = self.used.iter().map(|word| word.load(Ordering::Relaxed).to_le_bytes());
+        words.flatten().enumerate().filter(|&(_, buckets)| buckets != 0)
     }
 
     /// Adds `n` to a bucket's count of `step`, or of a later one that falls on the same word and
     /// that the clock has shown meanwhile. Cases as in `window::shared`.
     pub(crate) fn add(&self, step: Step, bucket: usize, n: u64) {
+        self.will_use(bucket);
         let word = &self.buckets[bucket][step.slot()];
         // Relaxed: what is decided on this look is checked by the exchange or holds for any lap.
         let mut found = SharedWord(word.load(Ordering::Relaxed));

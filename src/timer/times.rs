@@ -32,7 +32,7 @@ impl Times {
         Self {
             life: Life::new(),
             place: AtomicU64::new(0),
-            buckets: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
+            buckets: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(OwnWord::NEVER.0))),
         }
     }
 
@@ -65,11 +65,14 @@ impl Times {
     #[cold]
     #[inline(never)]
     fn turn(&self, step: Step, bucket: usize, n: u64, steps: &Steps) {
+        // A word that was never written comes here, whatever the step: so this is said in time.
+        steps.will_use(bucket);
         let found = OwnWord(load_own(&self.buckets[bucket]));
         let base = match found.age(step) {
+            _ if found.count() == 0 => OwnWord::empty(step),
             // Of this step or a later one.
             Some(0) | None => found,
-            Some(age) if found.count() == 0 || age >= STEPS as u64 => OwnWord::empty(step),
+            Some(age) if age >= STEPS as u64 => OwnWord::empty(step),
             Some(age) => {
                 let then = Step(step.0 - age);
                 let mover = self.mover();
@@ -124,7 +127,7 @@ impl Times {
 
     /// Empties what has no owner and no reader.
     pub(crate) fn clear(&self) {
-        self.buckets.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        self.buckets.iter().for_each(|word| word.store(OwnWord::NEVER.0, Ordering::Relaxed));
         self.life.clear();
     }
 }

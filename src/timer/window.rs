@@ -1,18 +1,14 @@
 //! How a reader puts a timer's window together; the cases are in the [module above](super).
 
-use std::ops::Range;
-
 use super::Timer;
-use super::layout::BUCKETS;
+use super::layout::RUN;
 use super::life::LifeSums;
 use super::steps::Steps;
 use super::times::Times;
 use super::word::{Mover, OwnWord, STEPS, SharedWord, Step};
 
-/// Buckets that are read together: as many of an owner's words are on a cache line. Each time a
-/// reader comes to a line that its owner writes, the owner waits for it to come back; so it had
-/// better be once for them all.
-const RUN: usize = 8;
+/// A bucket with something in it, and how many samples.
+pub(super) type Filled = (u16, u64);
 
 /// A shard's part of a timer, and the reader's first look at its words of a run of buckets.
 pub(super) struct Owner<'a> {
@@ -22,25 +18,13 @@ pub(super) struct Owner<'a> {
 }
 
 impl Timer {
-    /// The window's counts by bucket, as of step `now`.
-    pub(super) fn read_window(&self, now: Step) -> Box<[u64]> {
+    /// The window's counts, as of step `now`.
+    pub(super) fn read_window(&self, now: Step) -> Vec<Filled> {
         if self.steps.get().is_none() && self.meter().shards() == 0 {
-            return Box::new([0; BUCKETS]);
+            return Vec::new();
         }
-        let steps = self.steps();
-        let mut owners: Vec<Owner<'_>> = self
-            .meter()
-            .roster()
-            .shards()
-            .filter_map(|shard| shard.times())
-            .map(Owner::new)
-            .collect();
-        let runs = (0..BUCKETS).step_by(RUN).map(|start| start..BUCKETS.min(start + RUN));
-        let counts = runs.flat_map(|run| {
-            let length = run.len();
-            read_run(steps, &mut owners, run, now).into_iter().take(length)
-        });
-        counts.collect()
+        let shards = self.meter().roster().shards();
+        read(self.steps(), shards.filter_map(|shard| shard.times()), now)
     }
 
     /// What was seen since the start. To be read after the window.
@@ -56,20 +40,38 @@ impl Timer {
     }
 }
 
-/// The counts of a run of at most [`RUN`] buckets, and zeroes after them.
-pub(super) fn read_run(
+/// The counts of a window, by bucket; only of buckets with something in them.
+pub(super) fn read<'a>(
+    steps: &Steps,
+    owners: impl Iterator<Item = &'a Times>,
+    now: Step,
+) -> Vec<Filled> {
+    let mut owners: Vec<Owner<'_>> = owners.map(Owner::new).collect();
+    let mut filled = Vec::new();
+    for (run, used) in steps.used() {
+        let counts = read_run(steps, &mut owners, run, used, now);
+        let found = (run * RUN..).zip(counts).filter(|&(_, count)| count > 0);
+        #[allow(clippy::cast_possible_truncation)] // Below 619.
+        filled.extend(found.map(|(bucket, count)| (bucket as u16, count)));
+    }
+    filled
+}
+
+/// The counts of a run of buckets, and zeroes for those of them that aren't used.
+fn read_run(
     steps: &Steps,
     owners: &mut [Owner<'_>],
-    run: Range<usize>,
+    run: usize,
+    used: u8,
     now: Step,
 ) -> [u64; RUN] {
     loop {
         for owner in owners.iter_mut() {
-            for (first, bucket) in owner.first.iter_mut().zip(run.clone()) {
-                *first = owner.times.load(bucket);
+            for index in ones(used) {
+                owner.first[index] = owner.times.load(run * RUN + index);
             }
         }
-        if let Some(counts) = read_on(steps, owners, run.clone(), now) {
+        if let Some(counts) = read_on(steps, owners, run, used, now) {
             return counts;
         }
     }
@@ -79,11 +81,13 @@ pub(super) fn read_run(
 fn read_on(
     steps: &Steps,
     owners: &[Owner<'_>],
-    run: Range<usize>,
+    run: usize,
+    used: u8,
     now: Step,
 ) -> Option<[u64; RUN]> {
     let mut counts = [0; RUN];
-    for (index, bucket) in run.enumerate() {
+    for index in ones(used) {
+        let bucket = run * RUN + index;
         let shared = steps.read(bucket);
         counts[index] = shared_count(&shared, now);
         for owner in owners {
@@ -91,6 +95,11 @@ fn read_on(
         }
     }
     Some(counts)
+}
+
+/// The places of the bits that are set.
+fn ones(bits: u8) -> impl Iterator<Item = usize> {
+    (0..RUN).filter(move |index| bits & 1 << index != 0)
 }
 
 /// What the shared words hold of the window.

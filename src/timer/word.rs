@@ -48,6 +48,10 @@ impl OwnWord {
     const STEP_BITS: u32 = 28;
     const STEP_MASK: u64 = (1 << Self::STEP_BITS) - 1;
 
+    /// A word that was never written: of the last step that there is, 42 years on, and so taken
+    /// for the current one by nobody.
+    pub(crate) const NEVER: Self = Self(Self::STEP_MASK);
+
     pub(crate) const fn empty(step: Step) -> Self {
         Self(step.0 & Self::STEP_MASK)
     }
