@@ -156,20 +156,21 @@ impl Meter {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         loop {
-            if let Some(snapshot) = self.snapshot_at(self.clock.now()) {
+            let mut snapshot = Snapshot::empty();
+            if self.read_into(&mut snapshot, self.clock.now()) {
                 return snapshot;
             }
             spin_loop();
         }
     }
 
-    /// The figures as of `now`, if the pass is over before the clock has moved on too far.
-    pub(crate) fn snapshot_at(&self, now: Moment) -> Option<Snapshot> {
-        let mut snapshot = Snapshot::empty();
-        self.read(now, snapshot.sums_mut()).then(|| {
-            snapshot.set_times(now, self.started(now));
-            snapshot
-        })
+    /// Fills an empty snapshot, in place, as of `now`. False if the clock moved on too far before
+    /// the pass was over.
+    #[inline]
+    pub(crate) fn read_into(&self, snapshot: &mut Snapshot, now: Moment) -> bool {
+        let in_time = self.read(now, snapshot.sums_mut());
+        snapshot.set_times(now, self.started(now));
+        in_time
     }
 
     /// Adds the sums as of `now` to `sums`. False if the clock moved on so far during the pass

@@ -98,6 +98,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::meter::Meter;
+use crate::snapshot::Snapshot;
 use crate::sync::OnceLock;
 use crate::tick::{Moment, Tick};
 use crate::window::shard::Shard;
@@ -305,9 +306,10 @@ impl Timer {
         let step = Step::of(now.tick());
         let filled = self.read_window(step);
         let life = self.read_life();
-        let events = self.meter().snapshot_at(now)?;
-        let still = Step::of(self.meter().tick()) <= step;
-        still.then(|| TimerSnapshot::new(events, filled, life))
+        let mut events = Snapshot::empty();
+        let in_time =
+            self.meter().read_into(&mut events, now) && Step::of(self.meter().tick()) <= step;
+        in_time.then(|| TimerSnapshot::new(events, filled, life))
     }
 
     pub(crate) fn clock(&self) -> &Clock {
