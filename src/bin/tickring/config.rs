@@ -1,6 +1,6 @@
 //! The configuration file: what it may say, and what is wrong with it where.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -226,7 +226,11 @@ impl fmt::Display for ConfigError {
             write!(f, ":{line}")?;
         }
         if let Some(key) = &self.key {
-            write!(f, ": {key}")?;
+            f.write_str(": ")?;
+            // A key in quotes may have anything in it, and this is to be one line.
+            for c in key.chars() {
+                if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+            }
         }
         match &*self.what {
             What::Unreadable(error) => write!(f, ": {error}"),
@@ -300,6 +304,7 @@ mod tests {
         for (text, expected) in [
             ("a = ", "t.toml:1: "),
             ("\n[server\n", "t.toml:2: "),
+            (r#""a\nb" = 1"#, r"t.toml:1: a\nb: unknown field `a, b`, expected one of"),
             ("\n[server]\nlistne = 1", "t.toml:3: server.listne: unknown field `listne`, expected"),
             ("[server]\nlisten = \"x\"", "t.toml:2: server.listen: invalid socket address"),
             ("[server]\nlisten = 8003", "t.toml:2: server.listen: invalid type: integer `8003`"),
