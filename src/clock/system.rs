@@ -39,7 +39,7 @@ pub(super) fn now() -> Moment {
 
 #[cold]
 fn catch_up(tick: Tick) {
-    let behind = tick.0 - published().load().0.min(tick.0);
+    let behind = tick.0.saturating_sub(published().load().0);
     published().advance_to(tick);
     if behind > 1 {
         start();
