@@ -305,3 +305,30 @@ impl Drop for LocalMeter<'_> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    #[test]
+    fn a_meter_shows_its_total_and_its_shards() {
+        let meter = Meter::with_clock(ManualClock::new());
+        meter.record_n(12);
+        assert_eq!(format!("{meter:?}"), "Meter { total: 12, shards: 1, .. }");
+    }
+
+    /// Without it a timer would tell the same, but all its threads would share what they write.
+    #[test]
+    fn a_timed_meters_shards_have_room_for_durations_and_are_at_hand() {
+        let clock = || ManualClock::new().into();
+        for (meter, timed) in
+            [(Meter::timed_with_clock(clock()), true), (Meter::with_clock(clock()), false)]
+        {
+            assert!(meter.shard().is_none());
+            let shard = meter.find_shard().unwrap();
+            assert_eq!(shard.times().is_some(), timed);
+            assert!(std::ptr::eq(meter.shard().unwrap(), shard));
+        }
+    }
+}

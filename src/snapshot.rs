@@ -157,3 +157,30 @@ impl Snapshot {
 fn to_f64(count: u64) -> f64 {
     count as f64
 }
+
+#[cfg(all(test, feature = "service", not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{ManualClock, Meter};
+
+    #[test]
+    #[allow(clippy::float_cmp)] // All figures are exact.
+    fn a_sums_rate_is_the_sum_of_its_parts_rates_at_any_fraction_of_a_second() {
+        let clock = ManualClock::new();
+        let meters: Vec<_> = (0..3).map(|_| Meter::with_clock(clock.clone())).collect();
+        for (n, meter) in (1..).zip(&meters) {
+            meter.record_n(80 * n);
+        }
+        clock.advance(Duration::from_millis(60_250));
+        meters[0].record_n(60);
+        let parts: Vec<_> = meters.iter().map(Meter::snapshot).collect();
+        let sum = Snapshot::sum(parts.iter(), Duration::from_secs(7));
+        // Three quarters of the oldest second are still in the window.
+        assert_eq!(sum.events_per_second(), (60.0 + 0.75 * 480.0) / 60.0);
+        assert_eq!((sum.total(), sum.events_in_window()), (540, 60));
+        assert_eq!(sum.last_event_age(), Some(Duration::ZERO));
+        assert_eq!(sum.uptime(), Duration::from_secs(7));
+        let longer = sum.clone().with_uptime(Duration::from_secs(9));
+        assert_eq!((longer.uptime(), longer.total()), (Duration::from_secs(9), 540));
+    }
+}

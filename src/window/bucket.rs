@@ -109,6 +109,8 @@ mod tests {
         assert_eq!(full.plus(1), None);
         assert_eq!(word.plus(COUNT_MAX - 6), None);
         assert_eq!(word.plus(u64::MAX), None);
+        assert_eq!(Word::empty(tick).plus(COUNT_MAX), Some(full));
+        assert_eq!(Word::empty(tick).plus(COUNT_MAX + 1), None);
         assert_eq!(word.saturating_plus(u64::MAX), full);
         assert_eq!(word.saturating_plus(1).count(), 8);
     }

@@ -187,3 +187,116 @@ impl Hasher for KeyHasher {
         self.0 = (self.0 ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::HashSet;
+    use std::hash::BuildHasher;
+    use std::ptr;
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread;
+
+    use super::super::roster::CAP;
+    use super::super::shard::unique_number;
+    use super::*;
+
+    const SECOND: Tick = Tick(7);
+
+    #[test]
+    fn a_shard_that_was_looked_for_is_at_hand_from_then_on() {
+        // As many meters as the cache has places. Other tests draw numbers, too, so the keys are
+        // made up; no meter gets as far.
+        let first = 1 << 40;
+        let rosters: Vec<Roster> = (0..ENTRIES).map(|_| Roster::new()).collect();
+        let keys = first..first + ENTRIES as u64;
+        let found: Vec<_> = keys
+            .clone()
+            .zip(&rosters)
+            .map(|(key, roster)| find(key, roster, SECOND).expect("a roster with room"))
+            .collect();
+        for (key, shard) in keys.zip(found) {
+            assert!(ptr::eq(get(key).expect("at hand"), shard));
+        }
+    }
+
+    #[test]
+    fn a_thread_without_a_shard_looks_again_in_the_next_second() {
+        let (key, roster) = (unique_number(), Roster::new());
+        let joined: Vec<_> = (0..CAP).map(|_| roster.join().unwrap()).collect();
+        assert!(find(key, &roster, SECOND).is_none());
+        let (shard, token) = joined[9];
+        shard.give_back(token);
+        assert!(find(key, &roster, SECOND).is_none());
+        assert!(ptr::eq(find(key, &roster, Tick(SECOND.0 + 1)).unwrap(), shard));
+    }
+
+    /// What a thread's other thread-locals find when they go: before the map has gone, or after.
+    #[test]
+    fn nothing_is_at_hand_any_more_when_the_shards_have_been_given_back() {
+        struct Farewell(&'static Shard, Token, u64, Sender<(bool, bool)>);
+
+        impl Drop for Farewell {
+            fn drop(&mut self) {
+                let Self(shard, token, key, found) = self;
+                found.send((shard.is_owned_by(*token), get(*key).is_some())).unwrap();
+            }
+        }
+
+        thread_local! {
+            static EARLY: RefCell<Option<Farewell>> = const { RefCell::new(None) };
+            static LATE: RefCell<Option<Farewell>> = const { RefCell::new(None) };
+        }
+
+        let (said, heard) = channel();
+        let thread = thread::spawn(move || {
+            EARLY.with(|_| {});
+            let (key, roster) = (unique_number(), Roster::new());
+            let shard = find(key, &roster, SECOND).unwrap();
+            let token = OWNED.with_borrow(|owned| match owned.as_ref().unwrap().by_key[&key] {
+                Found::Owned(_, token) => token,
+                Found::NoneIn(_) => unreachable!(),
+            });
+            EARLY.set(Some(Farewell(shard, token, key, said.clone())));
+            LATE.set(Some(Farewell(shard, token, key, said)));
+            // Recycling the shard would end the ownership, too.
+            std::mem::forget(roster);
+        });
+        thread.join().unwrap();
+        // At hand exactly as long as owned; at least one of the two was late.
+        let found: Vec<_> = heard.iter().collect();
+        assert!(found.iter().all(|(owned, at_hand)| owned == at_hand), "{found:?}");
+        assert!(found.contains(&(false, false)), "{found:?}");
+    }
+
+    #[test]
+    fn the_map_is_swept_each_time_it_has_doubled() {
+        let mut owned = Owned::default();
+        let rosters: Vec<Roster> = (0..300).map(|_| Roster::new()).collect();
+        let mut swept_at = Vec::new();
+        for (key, roster) in (0..).zip(&rosters) {
+            let (size, before) = (owned.by_key.len(), owned.sweep_at);
+            owned.find(key, roster, SECOND);
+            if owned.sweep_at != before {
+                swept_at.push(size);
+            }
+        }
+        assert_eq!(swept_at, [0, 64, 128, 256]);
+        // Entries of dropped meters go with the next sweep.
+        drop(rosters);
+        let (roster, kept) = (Roster::new(), owned.by_key.len());
+        owned.sweep_at = kept;
+        owned.find(1000, &roster, SECOND);
+        assert_eq!((owned.by_key.len(), owned.sweep_at), (1, 64));
+    }
+
+    /// The map takes its place in a table from a hash's low bits, and a tag from the high ones.
+    #[test]
+    fn consecutive_keys_are_spread_over_the_map() {
+        let hasher = BuildHasherDefault::<KeyHasher>::default();
+        let all = || (5000..5128).map(|key: u64| hasher.hash_one(key));
+        assert_eq!(all().map(|hash| hash % 128).collect::<HashSet<_>>().len(), 128);
+        assert!(all().map(|hash| hash >> 57).collect::<HashSet<_>>().len() > 64);
+        // Bytes count, too, though no key is made of them.
+        assert_ne!(hasher.hash_one([1, 2]), hasher.hash_one([2, 1]));
+    }
+}

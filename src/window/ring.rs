@@ -193,6 +193,23 @@ mod tests {
         assert_eq!(total_plus(0, u64::MAX), TOTAL_MAX);
     }
 
+    /// Which way a weight went shows at the end of a total's range only.
+    #[test]
+    fn light_weights_are_added_without_a_look_at_where_totals_stop() {
+        let ring = Ring::new();
+        let total = || {
+            let mut sums = Sums::EMPTY;
+            ring.read(Tick(1), &mut sums);
+            sums.total
+        };
+        ring.add(Tick(1), u64::MAX);
+        assert_eq!(total(), TOTAL_MAX);
+        ring.add(Tick(1), LIGHT);
+        assert_eq!(total(), TOTAL_MAX + LIGHT);
+        ring.add(Tick(1), LIGHT + 1);
+        assert_eq!(total(), TOTAL_MAX + LIGHT);
+    }
+
     #[test]
     fn a_full_bucket_keeps_its_lap_and_the_total_goes_on() {
         let ring = Ring::new();

@@ -148,5 +148,20 @@ mod tests {
         assert_eq!(read(&ring, Tick(1)).total, TOTAL_MAX);
         ring.add(Tick(65), 4);
         assert_eq!(read(&ring, Tick(65)).by_second[REACH], 4);
+        ring.add(Tick(65), COUNT_MAX);
+        assert_eq!(read(&ring, Tick(65)).by_second[REACH], COUNT_MAX);
+    }
+
+    /// Which way a weight went shows at the end of a total's range only.
+    #[test]
+    fn small_weights_are_added_without_an_exchange() {
+        let total = |n| {
+            let ring = SharedRing::new();
+            ring.add(Tick(1), TOTAL_MAX - 1);
+            ring.add(Tick(1), n);
+            read(&ring, Tick(1)).total
+        };
+        assert_eq!(total(1 << 24), TOTAL_MAX - 1 + (1 << 24));
+        assert_eq!(total((1 << 24) + 1), TOTAL_MAX);
     }
 }
