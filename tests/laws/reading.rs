@@ -93,6 +93,24 @@ fn window_at_most_total_and_totals_that_never_go_down_past_the_cap() {
     }
 }
 
+/// Three slots of a ring lie outside the window: so far may writers be ahead of a reader.
+#[cfg(feature = "internals")]
+#[test]
+fn a_reader_reads_again_once_the_clock_is_more_than_three_seconds_ahead() {
+    let (clock, meter) = on_manual_clock();
+    clock.set(Duration::from_secs(100));
+    meter.record();
+    let now = clock.elapsed();
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(1));
+        meter.record_n(5);
+        let reading = tickring::internals::read_at(&meter, now).unwrap();
+        assert_eq!((reading.by_second[60], reading.seen()), (1, 1));
+    }
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(tickring::internals::read_at(&meter, now), None);
+}
+
 /// Threads that come and go, and laps that go round.
 #[test]
 fn window_at_most_total_and_totals_that_never_go_down_while_threads_change() {
