@@ -97,16 +97,33 @@ fn shards_stop_at_the_cap_and_are_taken_up_again() {
 fn idle_meters_have_one_ticker_among_them() {
     let meters: Vec<Meter> = (0..100).map(|_| Meter::new()).collect();
     meters.iter().for_each(Meter::record);
-    let tickers = || {
-        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-        // A task may end between its listing and this look at its name.
-        let names = tasks
-            .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
-        names.filter(|name| name.starts_with("tickring-ticker")).count()
-    };
     // A thread gives itself its name only once it runs.
-    while tickers() == 0 {
+    while tickers().is_empty() {
         thread::yield_now();
     }
-    assert_eq!(tickers(), 1);
+    assert_eq!(tickers().len(), 1);
+}
+
+/// The state of each ticker, `S` while it sleeps.
+#[cfg(target_os = "linux")]
+fn tickers() -> Vec<char> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    // A task may end between its listing and this look at it.
+    let stats =
+        tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")).ok());
+    // "1234 (name) S …"
+    stats.filter_map(|stat| stat.split_once("(tickring-ticker) ")?.1.chars().next()).collect()
+}
+
+/// An idle meter costs no processor time.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_ticker_sleeps_from_second_to_second() {
+    let meter = Meter::new();
+    meter.record();
+    while tickers() != ['S'] {
+        thread::yield_now();
+    }
+    let asleep = (0..100).filter(|_| tickers() == ['S']).count();
+    assert!(asleep > 50, "asleep at {asleep} of 100 looks");
 }
