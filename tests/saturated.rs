@@ -1,0 +1,61 @@
+//! What doesn't fit its second is told of. The figure is the process's, so this is one test in a
+//! process of its own.
+
+use std::time::Duration;
+
+use tickring::{ManualClock, Meter, diagnostics};
+
+/// The most events of one second and ring.
+const SECOND_MAX: u64 = (1 << 40) - 1;
+/// A weight so light that recording it looks at nothing but the second.
+const LIGHT: u64 = 1 << 16;
+
+fn saturated_by(record: impl FnOnce()) -> u64 {
+    let before = diagnostics().saturated_records;
+    record();
+    diagnostics().saturated_records - before
+}
+
+#[test]
+fn each_time_that_something_does_not_fit_its_second_counts() {
+    let clock = ManualClock::new();
+    let meter = Meter::with_clock(clock.clone());
+    let next = || clock.advance(Duration::from_secs(1));
+
+    // A second that is filled to the brim has lost nothing.
+    for weights in [&[SECOND_MAX][..], &[1, SECOND_MAX - 1], &[SECOND_MAX - 1, 1], &[1 << 39]] {
+        let records = || weights.iter().for_each(|&n| meter.record_n(n));
+        assert_eq!(saturated_by(records), 0, "{weights:?}");
+        next();
+        assert_eq!(saturated_by(|| meter.record()), 0, "the turn after {weights:?}");
+        next();
+    }
+    // A heavy record that doesn't fit counts at once,
+    for weights in [&[SECOND_MAX + 1][..], &[2, SECOND_MAX - 1], &[u64::MAX >> 2]] {
+        let records = || weights.iter().for_each(|&n| meter.record_n(n));
+        assert_eq!(saturated_by(records), 1, "{weights:?}");
+        // and its second when the owner leaves it.
+        next();
+        assert_eq!(saturated_by(|| meter.record()), 1, "the turn after {weights:?}");
+        next();
+    }
+    // Light ones that don't fit are seen at the turn.
+    meter.record_n(SECOND_MAX);
+    assert_eq!(saturated_by(|| (0..3).for_each(|_| meter.record_n(LIGHT))), 0);
+    next();
+    assert_eq!(saturated_by(|| meter.record()), 1);
+
+    // On the ring that all share each record that doesn't fit counts, and no turn does.
+    let shared = Meter::with_clock(clock.clone());
+    let taken: Vec<_> = (0..256).map(|_| shared.local()).collect();
+    for weights in [&[SECOND_MAX][..], &[1, SECOND_MAX - 1], &[SECOND_MAX - 1, 1]] {
+        let records = || weights.iter().for_each(|&n| shared.record_n(n));
+        assert_eq!(saturated_by(records), 0, "{weights:?}");
+        assert_eq!(saturated_by(|| shared.record_n(2)), 1, "2 after {weights:?}");
+        next();
+        assert_eq!(saturated_by(|| shared.record()), 0, "the turn after {weights:?}");
+        next();
+    }
+    assert_eq!(saturated_by(|| shared.record_n(SECOND_MAX + 1)), 1);
+    drop(taken);
+}
