@@ -160,7 +160,6 @@ impl Meter {
             if self.read_into(&mut snapshot, self.clock.now()) {
                 return snapshot;
             }
-            spin_loop();
         }
     }
 
@@ -170,6 +169,10 @@ impl Meter {
     pub(crate) fn read_into(&self, snapshot: &mut Snapshot, now: Moment) -> bool {
         let in_time = self.read(now, snapshot.sums_mut());
         snapshot.set_times(now, self.started(now));
+        if !in_time {
+            // Before the caller tries again.
+            spin_loop();
+        }
         in_time
     }
 
@@ -311,13 +314,6 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
 
-    #[test]
-    fn a_meter_shows_its_total_and_its_shards() {
-        let meter = Meter::with_clock(ManualClock::new());
-        meter.record_n(12);
-        assert_eq!(format!("{meter:?}"), "Meter { total: 12, shards: 1, .. }");
-    }
-
     /// Without it a timer would tell the same, but all its threads would share what they write.
     #[test]
     fn a_timed_meters_shards_have_room_for_durations_and_are_at_hand() {
@@ -330,5 +326,36 @@ mod tests {
             assert_eq!(shard.times().is_some(), timed);
             assert!(std::ptr::eq(meter.shard().unwrap(), shard));
         }
+    }
+
+    /// Two threads have found that the meter has no key.
+    #[test]
+    fn who_comes_second_with_a_key_takes_the_firsts() {
+        let meter = Meter::with_clock(ManualClock::new());
+        let key = meter.start();
+        assert_ne!(key, 0);
+        assert_eq!(meter.start(), key);
+        assert_eq!(meter.key(), key);
+    }
+
+    #[test]
+    fn a_reader_that_the_clock_has_overtaken_is_told() {
+        let clock = ManualClock::new();
+        let meter = Meter::with_clock(clock.clone());
+        meter.record();
+        let now = clock.elapsed();
+        for (second, in_time) in [(3, true), (4, false)] {
+            clock.set(Duration::from_secs(second));
+            let read = meter.read_into(&mut Snapshot::empty(), Moment::since_origin(now));
+            assert_eq!(read, in_time, "at {second} s");
+        }
+        assert_eq!(meter.snapshot().total(), 1);
+    }
+
+    #[test]
+    fn a_meter_shows_its_total_and_its_shards() {
+        let meter = Meter::default();
+        meter.record_n(12);
+        assert_eq!(format!("{meter:?}"), "Meter { total: 12, shards: 1, .. }");
     }
 }

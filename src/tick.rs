@@ -67,3 +67,27 @@ impl Moment {
         self.0.saturating_sub(earlier.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_knows_its_slot_and_its_lap() {
+        let slots = SLOTS as u64;
+        for (second, slot, lap) in [(0, 0, 0), (slots - 1, SLOTS - 1, 0), (slots + 1, 1, 1)] {
+            let tick = Tick::from_seconds(second);
+            assert_eq!((tick.slot(), tick.lap(), tick.as_seconds()), (slot, lap, second));
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_tick_and_a_fraction() {
+        let moment = Moment::since_origin(Duration::from_millis(7250));
+        assert_eq!(moment.tick(), Tick(7));
+        assert!((moment.fraction() - 0.25).abs() < 1e-9);
+        let later = Moment::since_origin(Duration::from_millis(7500));
+        assert_eq!(later.since(moment), Duration::from_millis(250));
+        assert_eq!(moment.since(later), Duration::ZERO);
+    }
+}

@@ -48,18 +48,22 @@ fn catch_up(tick: Tick) {
 
 /// Starts the ticker unless this process has one.
 pub(super) fn start() {
+    start_as(&TICKER_OF, || thread::Builder::new().name("tickring-ticker".into()));
+}
+
+fn start_as(ticker_of: &AtomicU32, thread: impl FnOnce() -> thread::Builder) {
     let process = std::process::id();
-    let seen = TICKER_OF.load(Ordering::Relaxed);
+    let seen = ticker_of.load(Ordering::Relaxed);
     if seen == process {
         return;
     }
     // Of several threads that come here together, the one that puts its process's id in spawns.
     let relaxed = Ordering::Relaxed;
-    if TICKER_OF.compare_exchange(seen, process, relaxed, relaxed).is_ok() {
-        let spawned = thread::Builder::new().name("tickring-ticker".into()).spawn(tick_for_ever);
+    if ticker_of.compare_exchange(seen, process, relaxed, relaxed).is_ok() {
+        let spawned = thread().spawn(tick_for_ever);
         if spawned.is_err() {
             // No thread to be had. Readers carry the tick; the next newcomer tries again.
-            TICKER_OF.store(0, relaxed);
+            ticker_of.store(0, relaxed);
         }
     }
 }
@@ -78,4 +82,34 @@ pub(crate) fn lag() -> Duration {
     let now = read();
     let due = Duration::from_secs(PUBLISHED.load().0 + 1);
     now.elapsed().saturating_sub(due)
+}
+
+// A stack that no machine of 64 bits has the addresses for; one of 32 bits may refuse the request
+// in ways of its own.
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticker_that_gets_no_thread_is_tried_again() {
+        for gone in [0, 1] {
+            let ticker_of = AtomicU32::new(gone);
+            let mut tries = 0;
+            for _ in 0..2 {
+                start_as(&ticker_of, || {
+                    tries += 1;
+                    thread::Builder::new().stack_size(1 << 60)
+                });
+                assert_eq!(ticker_of.load(Ordering::Relaxed), 0);
+            }
+            assert_eq!(tries, 2);
+        }
+    }
+
+    #[test]
+    fn a_process_has_one_ticker() {
+        let ticker_of = AtomicU32::new(std::process::id());
+        start_as(&ticker_of, || unreachable!("there is one"));
+        assert_eq!(ticker_of.load(Ordering::Relaxed), std::process::id());
+    }
 }

@@ -289,6 +289,23 @@ mod tests {
         assert_eq!((owned.by_key.len(), owned.sweep_at), (1, 64));
     }
 
+    #[test]
+    fn entries_that_are_not_in_force_are_swept_out() {
+        let full = Roster::new();
+        let _others: Vec<_> = (0..CAP).map(|_| full.join().unwrap()).collect();
+        let (kept, gone) = (Roster::new(), Roster::new());
+        let mut owned = Owned::default();
+        owned.find(1, &kept, Tick(0));
+        owned.find(2, &gone, Tick(0));
+        drop(gone);
+        (3..=64).for_each(|key| assert!(owned.find(key, &full, Tick(0)).is_none()));
+        assert_eq!(owned.by_key.len(), 64);
+        owned.find(65, &full, Tick(0));
+        let mut keys: Vec<_> = owned.by_key.keys().copied().collect();
+        keys.sort_unstable();
+        assert_eq!(keys, [1, 65]);
+    }
+
     /// The map takes its place in a table from a hash's low bits, and a tag from the high ones.
     #[test]
     fn consecutive_keys_are_spread_over_the_map() {

@@ -75,13 +75,10 @@ impl Roster {
     pub(crate) fn join(&self) -> Option<(&'static Shard, Token)> {
         let mut link = &self.first;
         for place in 0..CAP {
-            if link.get().is_none() {
-                let (shard, token) = Shard::take(self.timed, place);
-                match link.set(Box::new(Entry { shard, next: OnceLock::new() })) {
-                    Ok(()) => return Some((shard, token)),
-                    // Somebody was first: on from theirs, and back with ours.
-                    Err(_) => Shard::recycle(self.timed, std::iter::once(shard)),
-                }
+            if link.get().is_none()
+                && let Some(appended) = self.append(link, place)
+            {
+                return Some(appended);
             }
             let entry = link.get()?;
             if let Some(token) = entry.shard.adopt() {
@@ -89,6 +86,17 @@ impl Roster {
             }
             link = &entry.next;
         }
+        None
+    }
+
+    /// Hangs a shard of the caller's own on a link that was found empty.
+    fn append(&self, link: &OnceLock<Box<Entry>>, place: usize) -> Option<(&'static Shard, Token)> {
+        let (shard, token) = Shard::take(self.timed, place);
+        if link.set(Box::new(Entry { shard, next: OnceLock::new() })).is_ok() {
+            return Some((shard, token));
+        }
+        // Somebody was first: on from theirs, and back with ours.
+        Shard::recycle(self.timed, std::iter::once(shard));
         None
     }
 
@@ -148,5 +156,42 @@ impl Drop for Roster {
                 entry = held.next.take();
             }
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn total(roster: &Roster, now: Tick) -> u64 {
+        let mut sums = Sums::EMPTY;
+        roster.read(now, &mut sums);
+        sums.total
+    }
+
+    /// Two have found the same link empty.
+    #[test]
+    fn who_comes_second_at_a_link_goes_on_from_the_firsts() {
+        let roster = Roster::new();
+        let (first, token) = roster.append(&roster.first, 0).unwrap();
+        assert!(roster.append(&roster.first, 0).is_none());
+        assert_eq!(roster.len(), 1);
+        assert!(first.is_owned_by(token));
+        let (second, _) = roster.join().unwrap();
+        assert!(!std::ptr::eq(first, second));
+        assert_eq!(roster.len(), 2);
+    }
+
+    /// As when the allocator records while the thread makes the shared ring.
+    #[test]
+    fn what_is_put_aside_shows_in_the_next_read() {
+        let roster = Roster::new();
+        MAKING.set(true);
+        roster.add_shared(Tick(1), 5);
+        assert_eq!(roster.spill.load(Ordering::Relaxed), 5);
+        assert_eq!(total(&roster, Tick(1)), 0, "there is no ring yet");
+        MAKING.set(false);
+        assert_eq!(total(&roster, Tick(1)), 5);
+        assert_eq!(total(&roster, Tick(1)), 5);
     }
 }

@@ -65,29 +65,34 @@ impl SharedRing {
         if self.last.load(Ordering::Relaxed) <= tick.0 {
             self.last.fetch_max(tick.0 + 1, Ordering::Relaxed);
         }
+        let mut done = Err(Word(self.buckets[tick.slot()].load(Ordering::Relaxed)));
+        while let Err(found) = done {
+            done = self.add_to_bucket(tick, n, found);
+        }
+    }
+
+    /// One attempt, after a look that found the bucket as it is told here; or what it is instead.
+    fn add_to_bucket(&self, tick: Tick, n: u64, found: Word) -> Result<(), Word> {
         let bucket = &self.buckets[tick.slot()];
-        let mut found = Word(bucket.load(Ordering::Relaxed));
-        loop {
-            let live = found.is_of(tick) || found.is_after(tick);
-            if live && n <= SMALL && found.count() <= COUNT_MAX / 2 {
-                // Release: partner of the reader's Acquire. The lap may have moved on since the
-                // look (case 1); the addition is right for any lap.
-                bucket.fetch_add(Word::addend(n), Ordering::Release);
-                return;
-            }
-            let base = if live { found } else { Word::empty(tick) };
-            let word = base.saturating_plus(n);
-            // Release: partner of the reader's Acquire. Failure decides nothing but the next
-            // look: Relaxed.
-            match bucket.compare_exchange(found.0, word.0, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => {
-                    if word.count() - base.count() < n {
-                        crate::diagnostics::count_saturated();
-                    }
-                    return;
+        let live = found.is_of(tick) || found.is_after(tick);
+        if live && n <= SMALL && found.count() <= COUNT_MAX / 2 {
+            // Release: partner of the reader's Acquire. The lap may have moved on since the
+            // look (case 1); the addition is right for any lap.
+            bucket.fetch_add(Word::addend(n), Ordering::Release);
+            return Ok(());
+        }
+        let base = if live { found } else { Word::empty(tick) };
+        let word = base.saturating_plus(n);
+        // Release: partner of the reader's Acquire. Failure decides nothing but the next
+        // look: Relaxed.
+        match bucket.compare_exchange(found.0, word.0, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => {
+                if word.count() - base.count() < n {
+                    crate::diagnostics::count_saturated();
                 }
-                Err(now) => found = Word(now),
+                Ok(())
             }
+            Err(now) => Err(Word(now)),
         }
     }
 
@@ -132,6 +137,26 @@ mod tests {
         let sums = read(&ring, Tick(70));
         assert_eq!(sums.by_second[REACH], 5);
         assert_eq!((sums.total, sums.last), (5, Some(Tick(70))));
+    }
+
+    /// Case 2: another writer comes between the look and the exchange.
+    #[test]
+    fn a_writer_that_is_overtaken_after_its_look_looks_again() {
+        let ring = SharedRing::new();
+        let looked = Word(ring.buckets[6].load(Ordering::Relaxed));
+        ring.add(Tick(6), 2);
+        let now = ring.add_to_bucket(Tick(6), 3, looked).unwrap_err();
+        assert_eq!(now, Word::empty(Tick(6)).plus(2).unwrap());
+        assert_eq!(read(&ring, Tick(6)).by_second[REACH], 2);
+        assert_eq!(ring.add_to_bucket(Tick(6), 3, now), Ok(()));
+        assert_eq!(read(&ring, Tick(6)).by_second[REACH], 5);
+    }
+
+    #[test]
+    fn nothing_is_not_an_event() {
+        let ring = SharedRing::new();
+        ring.add(Tick(6), 0);
+        assert_eq!(read(&ring, Tick(6)), Sums::EMPTY);
     }
 
     #[test]
