@@ -1,7 +1,9 @@
 //! What the engine can say about itself, for the whole process.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use portable_atomic::AtomicU64;
 
 // Plain atomics, not the shim's: nothing is decided on them, so a model need not explore them.
 static SATURATED: AtomicU64 = AtomicU64::new(0);

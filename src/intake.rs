@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+
+use portable_atomic::AtomicU64;
 
 /// Why a piece of input was not used. Nothing is ever guessed at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,8 +1,9 @@
 //! What changes while requests are answered.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use portable_atomic::AtomicU64;
 use tokio::sync::Semaphore;
 
 use crate::export::HttpSample;
