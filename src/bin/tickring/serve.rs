@@ -1,7 +1,9 @@
 //! `tickring serve`: from settings to the exit.
 
 use std::io;
+use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
 use tickring::http::Server;
 use tickring::statsd::{Listener, Receiver};
@@ -97,8 +99,7 @@ impl Ends {
 /// Reads the file again at each hangup. If it can't be used, what was read before goes on.
 async fn reload(mut hangup: Signal, args: ServeArgs, mut settings: Settings, registry: Registry) {
     while hangup.recv().await.is_some() {
-        let now = NotifyState::monotonic_usec_now();
-        tell(&[NotifyState::Reloading, now.unwrap_or(NotifyState::Status("reloading"))]);
+        tell(&[NotifyState::Reloading, reloading_since()]);
         match reread(&args, &settings, &registry) {
             Ok(new) => {
                 tracing::info!(services = registry.services().len(), "configuration read again");
@@ -118,6 +119,15 @@ fn reread(args: &ServeArgs, old: &Settings, registry: &Registry) -> Result<Setti
         tracing::warn!("addresses, ports and caps stay as they were until the next start");
     }
     Ok(fixed)
+}
+
+/// The monotonic clock now. `NotifyState::monotonic_usec_now` would say so too, but it overflows
+/// where C's `time_t` has 32 bits, 36 minutes after the machine's start.
+fn reloading_since() -> NotifyState<'static> {
+    match clock_gettime(ClockId::CLOCK_MONOTONIC) {
+        Ok(now) => NotifyState::MonotonicUsec(Duration::from(now).as_micros().cast_signed()),
+        Err(_) => NotifyState::Status("reloading"),
+    }
 }
 
 /// Tells the service manager, if there is one.
