@@ -1,14 +1,16 @@
 //! `StatsD` over UDP on loopback: how many events a second one core takes in without losing one,
 //! in datagrams of one event and in packed ones.
 //!
-//! `cargo bench --bench statsd`. With `STATSD_JS` set to the `stats.js` of the original daemon
-//! (`npm install statsd`), that is measured beside it.
+//! `cargo bench --bench statsd`. collectd's plugin, in C, is measured beside it where collectd is
+//! there (`apt-get install collectd-core`), and the original daemon, in Node, if `STATSD_JS` is the
+//! path of its `stats.js` (`npm install statsd`).
 //!
 //! A rate counts when two seconds of it arrive to the last event. The rates are tried upwards, each
 //! a quarter above the last, until one does not.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -115,6 +117,74 @@ impl Drop for Original {
     }
 }
 
+/// collectd, with its `StatsD` plugin.
+struct Collectd {
+    address: SocketAddr,
+    /// Where it writes what it has counted, a file for each counter and day.
+    written: PathBuf,
+    child: Child,
+}
+
+impl Collectd {
+    /// Nothing if there is no collectd.
+    fn start() -> Option<Self> {
+        let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port on loopback");
+        let address = udp.local_addr().expect("bound");
+        drop(udp);
+        let folder = std::env::temp_dir().join(format!("collectd-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a place for its files");
+        let here = folder.display();
+        let port = address.port();
+        let text = format!(
+            "Hostname \"bench\"\nBaseDir \"{here}\"\nPIDFile \"{here}/pid\"\nInterval 0.1\n\
+             TypesDB \"/usr/share/collectd/types.db\"\nLoadPlugin statsd\nLoadPlugin csv\n\
+             <Plugin statsd>\nHost \"127.0.0.1\"\nPort \"{port}\"\n</Plugin>\n\
+             <Plugin csv>\nDataDir \"{here}\"\n</Plugin>\n"
+        );
+        let config = folder.join("collectd.conf");
+        std::fs::write(&config, text).expect("a place for its configuration");
+        let mut command = Command::new("collectd");
+        command.arg("-f").arg("-C").arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
+        let daemon =
+            Self { address, written: folder.join("bench/statsd"), child: command.spawn().ok()? };
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port on loopback");
+        let begun = Instant::now();
+        while daemon.counted() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "collectd doesn't count");
+            // Refused until it listens.
+            let _ = socket.send_to(LINE.as_bytes(), address);
+            thread::sleep(Duration::from_millis(200));
+        }
+        // All that is under way.
+        thread::sleep(PATIENCE);
+        Some(daemon)
+    }
+}
+
+impl Daemon for Collectd {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn counted(&self) -> u64 {
+        let Ok(files) = std::fs::read_dir(&self.written) else { return 0 };
+        let counts = files.filter_map(|file| {
+            let text = std::fs::read_to_string(file.ok()?.path()).ok()?;
+            // `TIME,COUNT` since its start; the last line may be half-written.
+            let (whole, _) = text.rsplit_once('\n')?;
+            whole.rsplit(',').next()?.parse().ok()
+        });
+        counts.max().unwrap_or(0)
+    }
+}
+
+impl Drop for Collectd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Sends at an even rate for a while; how many datagrams, and nothing if it could not keep up.
 fn send(to: SocketAddr, datagram: &[u8], per_second: f64) -> Option<u64> {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port on loopback");
@@ -177,6 +247,9 @@ fn main() {
         println!("| {name} | {single} | {packed} |");
     };
     print("tickring", &Tickring::start());
+    if let Some(daemon) = Collectd::start() {
+        print("collectd (C)", &daemon);
+    }
     if let Ok(script) = std::env::var("STATSD_JS") {
         print("statsd (Node)", &Original::start(&script));
     }
