@@ -34,10 +34,11 @@ fn listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Runs a server on a runtime of its own, for as long as the process lives.
+/// Runs a server on a runtime of its own, for as long as the process lives. One thread: `wrk` takes
+/// up a processor, and with more threads than processors it is the scheduler that is measured.
 fn on_a_runtime<S: Future<Output = ()>>(serve: impl FnOnce() -> S + Send + 'static) {
     thread::spawn(|| {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         runtime.expect("a runtime").block_on(serve());
     });
 }
@@ -105,6 +106,7 @@ fn load(address: SocketAddr) -> Option<Load> {
     let wrk =
         Command::new("wrk").args(["-t1", "-c100", "-d2s", "--latency", &url]).output().ok()?;
     let report = String::from_utf8_lossy(&wrk.stdout);
+    assert!(wrk.status.success(), "{}", String::from_utf8_lossy(&wrk.stderr));
     assert!(!report.contains("Non-2xx") && !report.contains("Socket errors"), "{report}");
     let after = |label: &str| {
         let (_, rest) = report.split_once(label).expect("wrk reports it");

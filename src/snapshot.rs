@@ -48,23 +48,28 @@ impl Snapshot {
     /// it is the snapshot of a meter on which nothing was recorded.
     #[cfg(feature = "service")]
     pub(crate) fn sum<'a>(parts: impl Iterator<Item = &'a Self>, uptime: Duration) -> Self {
-        let mut sum = Self { uptime, ..Self::empty() };
-        for part in parts {
-            sum.sums.total = sum.sums.total.saturating_add(part.sums.total);
-            sum.oldest_share += part.oldest_share;
-            let ages = sum.last_event_age.into_iter().chain(part.last_event_age);
-            sum.last_event_age = ages.min();
-            for (sum, count) in sum.sums.by_second.iter_mut().zip(&part.sums.by_second) {
-                *sum = sum.saturating_add(*count);
-            }
-        }
+        let mut sum = Self::empty();
+        sum.set_uptime(uptime);
+        parts.for_each(|part| sum.add(part));
         sum
     }
 
-    /// The same figures for a meter that has been up for `uptime`.
+    /// Adds the counts of another, of the same moment.
     #[cfg(feature = "service")]
-    pub(crate) fn with_uptime(self, uptime: Duration) -> Self {
-        Self { uptime, ..self }
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.sums.total = self.sums.total.saturating_add(other.sums.total);
+        self.oldest_share += other.oldest_share;
+        let ages = self.last_event_age.into_iter().chain(other.last_event_age);
+        self.last_event_age = ages.min();
+        for (sum, count) in self.sums.by_second.iter_mut().zip(&other.sums.by_second) {
+            *sum = sum.saturating_add(*count);
+        }
+    }
+
+    /// Makes these the figures of a meter that has been up for so long.
+    #[cfg(feature = "service")]
+    pub(crate) fn set_uptime(&mut self, uptime: Duration) {
+        self.uptime = uptime;
     }
 
     /// All events ever recorded.
@@ -180,7 +185,8 @@ mod tests {
         assert_eq!((sum.total(), sum.events_in_window()), (540, 60));
         assert_eq!(sum.last_event_age(), Some(Duration::ZERO));
         assert_eq!(sum.uptime(), Duration::from_secs(7));
-        let longer = sum.clone().with_uptime(Duration::from_secs(9));
+        let mut longer = sum.clone();
+        longer.set_uptime(Duration::from_secs(9));
         assert_eq!((longer.uptime(), longer.total()), (Duration::from_secs(9), 540));
     }
 }

@@ -10,6 +10,9 @@ use serde::Serialize;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
+/// What most JSON documents fit in.
+const ORDINARY: usize = 1024;
+
 #[derive(Serialize)]
 struct Failure {
     error: String,
@@ -27,7 +30,8 @@ pub(super) fn document(status: StatusCode, content_type: &'static str, body: Byt
 
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     // Only a map with keys that aren't text could fail, and nothing here has one.
-    let body = serde_json::to_vec(value).expect("serialisable");
+    let mut body = Vec::with_capacity(ORDINARY);
+    serde_json::to_writer(&mut body, value).expect("serialisable");
     document(status, "application/json", body.into())
 }
 

@@ -19,7 +19,7 @@ use super::answer::{closing, until_sent};
 use super::server::Phase;
 use super::slots::{InFlight, Slots};
 use super::{Limits, Router};
-use crate::{Meter, Service, Timer, Timing};
+use crate::{Service, Timing};
 
 /// How long a connection that has not asked anything yet may still do so once the server
 /// drains: its first request may be on its way.
@@ -45,10 +45,10 @@ pub(super) async fn serve(
     let service = service_fn(|request: Request<Incoming>| {
         // Relaxed: only this task sees it.
         fresh.store(false, Ordering::Relaxed);
-        let recorder = counted.service().and_then(|service| recorder(&service));
+        let service = counted.service();
         let (router, in_flight) = (&router, in_flight.begin());
         async move {
-            let timing = recorder.as_ref().map(Recorder::begin);
+            let timing = service.as_deref().and_then(begin);
             let answer = router.handle(request).await;
             drop(timing);
             let answer = until_sent(in_flight, answer).await;
@@ -81,32 +81,16 @@ pub(super) async fn serve(
 /// The least that hyper takes for a buffer.
 const MIN_BUFFER: usize = 8192;
 
-/// What a request is recorded on: the first event of the host's own service.
-enum Recorder {
-    Timer(Arc<Timer>),
-    Meter(Arc<Meter>),
-}
-
-fn recorder(service: &Service) -> Option<Recorder> {
+/// Counts a request as the first event of the host's own service. If that is timed, its duration
+/// follows when the answer is there or the client no longer waits for it, which is when the guard
+/// is dropped.
+fn begin(service: &Service) -> Option<Timing<'_>> {
     let event = service.events().first()?;
-    match event.timer() {
-        Some(timer) => Some(Recorder::Timer(Arc::clone(timer))),
-        None => event.meter().cloned().map(Recorder::Meter),
+    if let Some(timer) = event.timer() {
+        return Some(timer.start_counted());
     }
-}
-
-impl Recorder {
-    /// Counts a request. If requests are timed, its duration follows when the answer is there or
-    /// the client no longer waits for it, which is when the guard is dropped.
-    fn begin(&self) -> Option<Timing<'_>> {
-        match self {
-            Self::Timer(timer) => Some(timer.start_counted()),
-            Self::Meter(meter) => {
-                meter.record();
-                None
-            }
-        }
-    }
+    event.meter().inspect(|meter| meter.record());
+    None
 }
 
 /// Connections end in all sorts of ways, and that is the clients' affair.

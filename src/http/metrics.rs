@@ -34,11 +34,11 @@ pub(super) fn scrape<'a>(
         let uptime = service.uptime();
         let mut sampled = service.events().iter().map(|event| {
             let timed = event.timer().map(|timer| timer.snapshot());
-            let snapshot = match &timed {
+            let mut snapshot = match &timed {
                 Some(timed) => timed.events().clone(),
                 None => event.snapshot()?,
             };
-            let snapshot = snapshot.with_uptime(uptime);
+            snapshot.set_uptime(uptime);
             scrape.events.push(EventSample {
                 service: service.name(),
                 event: event.name(),

@@ -180,8 +180,8 @@ impl Router {
     /// The service of this name, or of this listener.
     fn named(&self, name: Option<&str>) -> Result<Arc<Service>, Refusal> {
         let name = name.unwrap_or(&self.service);
-        let services = self.options.registry.services();
-        services.get(name).cloned().ok_or_else(|| {
+        self.options.registry.get(name).ok_or_else(|| {
+            let services = self.options.registry.services();
             let known: Vec<_> = services.iter().map(|service| service.name()).collect();
             let known = known.join(", ");
             let why = format_args!("unknown service {name:?}: known services are: {known}");

@@ -5,9 +5,8 @@ use std::time::{Duration, SystemTime};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Basis, Event, ProcessingTime, Service};
+use super::{Basis, ProcessingTime, Service, Unavailable};
 use crate::snapshot::{Snapshot, WINDOW};
-use crate::timer::TimerSnapshot;
 
 const WINDOW_MINUTES: u64 = WINDOW.as_secs() / 60;
 
@@ -126,8 +125,8 @@ impl Serialize for Timestamp {
 
 impl EventRate {
     pub(super) fn of(service: &Service, series: bool) -> Self {
-        match service.timed_snapshots() {
-            Ok(snapshots) => Self::Figures(Box::new(Figures::of(service, &snapshots, series))),
+        match Figures::of(service, series) {
+            Ok(figures) => Self::Figures(Box::new(figures)),
             Err(error) => Self::Unavailable {
                 events_per_second: 0,
                 events_per_hour: 0,
@@ -143,19 +142,28 @@ impl EventRate {
 }
 
 impl Figures {
-    fn of(
-        service: &Service,
-        snapshots: &[(Snapshot, Option<TimerSnapshot>)],
-        series: bool,
-    ) -> Self {
-        let basis = service.profile().basis;
-        let all = Snapshot::sum(snapshots.iter().map(|(events, _)| events), service.uptime());
+    fn of(service: &Service, series: bool) -> Result<Self, Unavailable> {
+        let (basis, uptime) = (service.profile().basis, service.uptime());
+        let mut all = Snapshot::sum(std::iter::empty(), uptime);
+        // One by one, and in place: a snapshot is half a kibibyte.
+        let mut events = Vec::with_capacity(service.events().len());
+        for event in service.events() {
+            let figures = if let Some(timer) = event.timer() {
+                let mut timed = timer.snapshot();
+                timed.set_uptime(uptime);
+                all.add(timed.events());
+                let processing_time = ProcessingTime::of(timed.distribution());
+                EventFigures::of(timed.events(), basis, Some(processing_time))
+            } else {
+                let mut snapshot = event.snapshot()?;
+                snapshot.set_uptime(uptime);
+                all.add(&snapshot);
+                EventFigures::of(&snapshot, basis, None)
+            };
+            events.push((event.name().to_owned(), figures));
+        }
         let events_per_second = basis.rate(&all);
-        let event = |(event, (snapshot, timed)): (&Event, &(Snapshot, Option<TimerSnapshot>))| {
-            let timed = timed.as_ref().map(|timed| ProcessingTime::of(timed.distribution()));
-            (event.name().to_owned(), EventFigures::of(snapshot, basis, timed))
-        };
-        Self {
+        Ok(Self {
             events_per_second,
             events_per_hour: events_per_second * 3600.0,
             total_events: all.total(),
@@ -168,9 +176,9 @@ impl Figures {
             covered_seconds: seconds(all.covered()),
             peak_events_per_second: all.peak_per_second(),
             last_event_age_seconds: all.last_event_age().map(seconds),
-            events: service.events().iter().zip(snapshots).map(event).collect(),
+            events,
             per_second: series.then(|| all.per_second().to_vec()),
-        }
+        })
     }
 }
 

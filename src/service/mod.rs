@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::meter::Meter;
 use crate::snapshot::Snapshot;
 use crate::tick::Moment;
-use crate::timer::{Timer, TimerSnapshot};
+use crate::timer::Timer;
 use builder::Source;
 
 /// A service of the fleet: a name, what it counts, and since when.
@@ -270,22 +270,13 @@ impl Service {
     /// If an event has a source and that fails or panics.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, Unavailable> {
         let uptime = self.uptime();
-        self.events.iter().map(|event| Ok(event.snapshot()?.with_uptime(uptime))).collect()
-    }
-
-    /// Each event's figures as in [`snapshots`](Self::snapshots), and those of its timer from the
-    /// same pass.
-    fn timed_snapshots(&self) -> Result<Vec<(Snapshot, Option<TimerSnapshot>)>, Unavailable> {
-        let uptime = self.uptime();
-        let of_event = |event: &Event| {
-            let timed = event.timer().map(|timer| timer.snapshot());
-            let events = match &timed {
-                Some(timed) => timed.events().clone(),
-                None => event.snapshot()?,
-            };
-            Ok((events.with_uptime(uptime), timed))
-        };
-        self.events.iter().map(of_event).collect()
+        let mut snapshots = Vec::with_capacity(self.events.len());
+        for event in &self.events {
+            let mut snapshot = event.snapshot()?;
+            snapshot.set_uptime(uptime);
+            snapshots.push(snapshot);
+        }
+        Ok(snapshots)
     }
 
     /// The event-rate document: what `GET /api/v1/event-rate` answers.

@@ -32,15 +32,16 @@ pub struct ProcessingTime {
 
 impl ProcessingTime {
     pub(super) fn of(window: &Distribution) -> Self {
-        let quantile = |q| window.quantile(q).map(milliseconds);
+        let quantiles = window.quantiles([0.5, 0.9, 0.99, 0.999]);
+        let [median, p90, p99, p999] = quantiles.map(|found| found.map(milliseconds));
         Self {
             count: window.count(),
             mean_ms: window.mean().map(milliseconds),
             min_ms: window.min().map(milliseconds),
-            p50_ms: quantile(0.5),
-            p90_ms: quantile(0.9),
-            p99_ms: quantile(0.99),
-            p999_ms: quantile(0.999),
+            p50_ms: median,
+            p90_ms: p90,
+            p99_ms: p99,
+            p999_ms: p999,
             max_ms: window.max().map(milliseconds),
         }
     }

@@ -81,7 +81,7 @@ impl Registry {
     /// The service of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<Service>> {
-        self.services().get(name).cloned()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// All services as of now, in the order in which they came. Costs a lock and no copy.

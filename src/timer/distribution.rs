@@ -51,6 +51,12 @@ impl TimerSnapshot {
         Self { events, distribution, lifetime: Lifetime(life) }
     }
 
+    /// Makes the figures of the meter those of one that has been up for so long.
+    #[cfg(feature = "service")]
+    pub(crate) fn set_uptime(&mut self, uptime: Duration) {
+        self.events.set_uptime(uptime);
+    }
+
     /// The figures of the timer's meter.
     #[must_use]
     pub fn events(&self) -> &Snapshot {
@@ -120,18 +126,32 @@ impl Distribution {
     /// assert_eq!(window.quantile(0.99), Some(Duration::from_nanos(20)));
     /// ```
     #[must_use]
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn quantile(&self, q: f64) -> Option<Duration> {
+        let [found] = self.quantiles([q]);
+        found
+    }
+
+    /// Several quantiles in one pass, in ascending order.
+    pub(crate) fn quantiles<const N: usize>(&self, qs: [f64; N]) -> [Option<Duration>; N] {
+        let mut rest = self.filled.iter();
+        let (mut last, mut seen) = (None, 0);
+        qs.map(|q| {
+            let rank = self.rank(q);
+            while seen < rank {
+                last = rest.next();
+                seen += last?.1;
+            }
+            last.map(of)
+        })
+    }
+
+    /// The number of the sample that is the `q`-quantile, counted from 1.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn rank(&self, q: f64) -> u64 {
         let n = self.count as f64;
         // Products that should be whole may come out above it, by no more than that.
         let rank = (q.clamp(0.0, 1.0) * n - n * f64::EPSILON).ceil() as u64;
-        let rank = rank.clamp(1, self.count.max(1));
-        let mut below = 0;
-        let found = self.filled.iter().find(|&(_, n)| {
-            below += n;
-            below >= rank
-        });
-        found.map(of)
+        rank.clamp(1, self.count.max(1))
     }
 }
 

@@ -115,8 +115,9 @@ const fn least(bucket: usize) -> u64 {
 
 /// What stands for all that fell in a bucket: its middle, rounded down.
 pub(crate) fn middle(bucket: usize) -> u64 {
-    let next = least(bucket + 1);
-    least(bucket) + (next - least(bucket) - 1) / 2
+    // As wide as the power of two of its least duration says; up to the 32nd it is one.
+    let width = 1 << (bucket >> GROUP).saturating_sub(1);
+    least(bucket) + (width - 1) / 2
 }
 
 #[allow(clippy::cast_possible_truncation)] // Below CLASSES.

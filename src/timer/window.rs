@@ -10,6 +10,13 @@ use super::word::{Mover, OwnWord, STEPS, SharedWord, Step};
 /// A bucket with something in it, and how many samples.
 pub(super) type Filled = (u16, u64);
 
+/// The steps that a reader looks at.
+struct Window {
+    now: Step,
+    /// The lap that a shared word has to be of, by slot.
+    laps: [u64; STEPS],
+}
+
 /// A shard's part of a timer, and the reader's first look at its words of a run of buckets.
 pub(super) struct Owner<'a> {
     times: &'a Times,
@@ -46,10 +53,11 @@ pub(super) fn read<'a>(
     owners: impl Iterator<Item = &'a Times>,
     now: Step,
 ) -> Vec<Filled> {
+    let window = Window::of(now);
     let mut owners: Vec<Owner<'_>> = owners.map(Owner::new).collect();
-    let mut filled = Vec::new();
+    let mut filled = Vec::with_capacity(64);
     for (run, used) in steps.used() {
-        let counts = read_run(steps, &mut owners, run, used, now);
+        let counts = read_run(steps, &mut owners, run, used, &window);
         let found = (run * RUN..).zip(counts).filter(|&(_, count)| count > 0);
         #[allow(clippy::cast_possible_truncation)] // Below 619.
         filled.extend(found.map(|(bucket, count)| (bucket as u16, count)));
@@ -63,7 +71,7 @@ fn read_run(
     owners: &mut [Owner<'_>],
     run: usize,
     used: u8,
-    now: Step,
+    window: &Window,
 ) -> [u64; RUN] {
     loop {
         for owner in owners.iter_mut() {
@@ -71,7 +79,7 @@ fn read_run(
                 owner.first[index] = owner.times.load(run * RUN + index);
             }
         }
-        if let Some(counts) = read_on(steps, owners, run, used, now) {
+        if let Some(counts) = read_on(steps, owners, run, used, window) {
             return counts;
         }
     }
@@ -83,15 +91,15 @@ fn read_on(
     owners: &[Owner<'_>],
     run: usize,
     used: u8,
-    now: Step,
+    window: &Window,
 ) -> Option<[u64; RUN]> {
     let mut counts = [0; RUN];
     for index in ones(used) {
         let bucket = run * RUN + index;
         let shared = steps.read(bucket);
-        counts[index] = shared_count(&shared, now);
+        counts[index] = window.count(&shared);
         for owner in owners {
-            counts[index] += owner.count(owner.first[index], bucket, now, &shared)?;
+            counts[index] += owner.count(owner.first[index], bucket, window.now, &shared)?;
         }
     }
     Some(counts)
@@ -102,14 +110,21 @@ fn ones(bits: u8) -> impl Iterator<Item = usize> {
     (0..RUN).filter(move |index| bits & 1 << index != 0)
 }
 
-/// What the shared words hold of the window.
-fn shared_count(shared: &[SharedWord; STEPS], now: Step) -> u64 {
-    (0..STEPS as u64)
-        .map_while(|age| now.0.checked_sub(age))
-        .map(|step| (Step(step), shared[Step(step).slot()]))
-        .filter(|(step, word)| word.is_of(*step))
-        .map(|(_, word)| word.count())
-        .sum()
+impl Window {
+    fn of(now: Step) -> Self {
+        // No lap: none has so many bits.
+        let mut laps = [u64::MAX; STEPS];
+        for step in now.0.saturating_sub(STEPS as u64 - 1)..=now.0 {
+            laps[Step(step).slot()] = SharedWord::empty(Step(step)).lap();
+        }
+        Self { now, laps }
+    }
+
+    /// What a bucket's shared words hold of the window.
+    fn count(&self, shared: &[SharedWord; STEPS]) -> u64 {
+        let words = shared.iter().zip(&self.laps);
+        words.map(|(word, &lap)| if word.lap() == lap { word.count() } else { 0 }).sum()
+    }
 }
 
 impl<'a> Owner<'a> {
@@ -127,7 +142,7 @@ impl<'a> Owner<'a> {
         shared: &[SharedWord; STEPS],
     ) -> Option<u64> {
         let Some(age) = first.age(now).filter(|&age| age < STEPS as u64) else { return Some(0) };
-        // A word that was never written is of step 0 and counts nothing.
+        // Nor does a word count anything that was never written.
         if age == 0 || first.count() == 0 {
             return Some(first.count());
         }

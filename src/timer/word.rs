@@ -35,7 +35,7 @@ impl Step {
         (self.0 % STEPS as u64) as usize
     }
 
-    const fn lap(self) -> u64 {
+    pub(crate) const fn lap(self) -> u64 {
         self.0 / STEPS as u64
     }
 }
@@ -116,9 +116,14 @@ impl SharedWord {
         self.0 >> Self::COUNT_SHIFT
     }
 
+    /// The lap, as far as there are bits for it.
+    pub(crate) const fn lap(self) -> u64 {
+        self.0 & Self::LAP_MASK
+    }
+
     /// Whether this is `step`'s count, given that it is in its slot.
     pub(crate) const fn is_of(self, step: Step) -> bool {
-        self.0 & Self::LAP_MASK == step.lap() & Self::LAP_MASK
+        self.lap() == Self::empty(step).lap()
     }
 
     /// Whether this is the count of a later step than `step`, given that it is in its slot.
