@@ -139,6 +139,22 @@ mod tests {
         assert_eq!((sums.total, sums.last), (5, Some(Tick(70))));
     }
 
+    /// Case 1: nobody who comes between makes a writer of small weights look again, as long as the
+    /// bucket was found no more than half full.
+    #[test]
+    fn small_weights_are_added_whoever_came_between() {
+        for (found, at_once) in
+            [(1, true), (7, true), (COUNT_MAX / 2, true), (COUNT_MAX / 2 + 1, false)]
+        {
+            let ring = SharedRing::new();
+            ring.add(Tick(6), found);
+            let looked = Word(ring.buckets[6].load(Ordering::Relaxed));
+            ring.add(Tick(6), 2);
+            assert_eq!(ring.add_to_bucket(Tick(6), SMALL, looked).is_ok(), at_once, "{found}");
+            assert!(ring.add_to_bucket(Tick(6), SMALL + 1, looked).is_err());
+        }
+    }
+
     /// Case 2: another writer comes between the look and the exchange.
     #[test]
     fn a_writer_that_is_overtaken_after_its_look_looks_again() {
