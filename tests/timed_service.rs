@@ -72,7 +72,28 @@ fn a_service_described_anew_keeps_its_durations() {
     let again = Arc::new(again.build().unwrap());
     assert!(Arc::ptr_eq(&again.timer("call").unwrap(), &calls));
     // No longer timed.
-    let untimed = Service::builder("a").event("call").carry_over(&again).build().unwrap();
+    let untimed = Service::builder("a").event("call").carry_over(&again).build();
+    let untimed = Arc::new(untimed.unwrap());
     assert!(untimed.timer("call").is_err());
     assert_eq!(untimed.meter("call").unwrap().snapshot().total(), 3);
+    // Timed again: by the same timer, so nobody's durations go anywhere else.
+    let again = Service::builder("a").timed_event("call").carry_over(&untimed).build().unwrap();
+    assert!(Arc::ptr_eq(&again.timer("call").unwrap(), &calls));
+}
+
+/// Two timers on one meter would each have a part of its durations.
+#[test]
+fn an_event_that_is_timed_again_has_the_durations_of_all_who_recorded() {
+    let clock = ManualClock::new();
+    let builder = || Service::builder("a").clock(clock.clone());
+    let first = Arc::new(builder().timed_event("call").build().unwrap());
+    let kept = first.timer("call").unwrap();
+    kept.record(Duration::from_nanos(7));
+    let untimed = Arc::new(builder().event("call").carry_over(&first).build().unwrap());
+    let again = builder().timed_event("call").carry_over(&untimed).build().unwrap();
+    again.timer("call").unwrap().record(Duration::from_nanos(7));
+    kept.record(Duration::from_nanos(9));
+    let now = again.timer("call").unwrap().snapshot();
+    assert_eq!((now.events().total(), now.lifetime().count()), (3, 3));
+    assert_eq!(now.distribution().count(), 3);
 }

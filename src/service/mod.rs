@@ -63,6 +63,9 @@ enum FiguresFrom {
     Meter(Arc<Meter>),
     /// And the timer's meter.
     Timer(Arc<Timer>, Arc<Meter>),
+    /// The same when the event is no longer timed. The timer is kept for when it is again: of two
+    /// timers on one meter each would have a part of the durations.
+    Untimed(Arc<Timer>, Arc<Meter>),
     Source(Source),
 }
 
@@ -83,7 +86,10 @@ impl FiguresFrom {
             Self::Meter(meter) if timed => {
                 Self::Timer(Arc::new(Timer::of_meter(Arc::clone(meter))), Arc::clone(meter))
             }
-            Self::Timer(_, meter) if !timed => Self::Meter(Arc::clone(meter)),
+            Self::Timer(kept, meter) if !timed => {
+                Self::Untimed(Arc::clone(kept), Arc::clone(meter))
+            }
+            Self::Untimed(kept, meter) if timed => Self::Timer(Arc::clone(kept), Arc::clone(meter)),
             _ => self.clone(),
         }
     }
@@ -101,7 +107,9 @@ impl Event {
     #[must_use]
     pub fn meter(&self) -> Option<&Arc<Meter>> {
         match &self.figures {
-            FiguresFrom::Meter(meter) | FiguresFrom::Timer(_, meter) => Some(meter),
+            FiguresFrom::Meter(meter)
+            | FiguresFrom::Timer(_, meter)
+            | FiguresFrom::Untimed(_, meter) => Some(meter),
             FiguresFrom::Source(_) => None,
         }
     }
@@ -112,7 +120,7 @@ impl Event {
     pub fn timer(&self) -> Option<&Arc<Timer>> {
         match &self.figures {
             FiguresFrom::Timer(timer, _) => Some(timer),
-            FiguresFrom::Meter(_) | FiguresFrom::Source(_) => None,
+            FiguresFrom::Meter(_) | FiguresFrom::Untimed(..) | FiguresFrom::Source(_) => None,
         }
     }
 
@@ -123,7 +131,9 @@ impl Event {
     /// If the event has a source and that fails or panics.
     pub fn snapshot(&self) -> Result<Snapshot, Unavailable> {
         match &self.figures {
-            FiguresFrom::Meter(meter) | FiguresFrom::Timer(_, meter) => Ok(meter.snapshot()),
+            FiguresFrom::Meter(meter)
+            | FiguresFrom::Timer(_, meter)
+            | FiguresFrom::Untimed(_, meter) => Ok(meter.snapshot()),
             // A source that panics half-way is asked again next time, from the start: what it
             // left behind is its own affair.
             FiguresFrom::Source(source) => match catch_unwind(AssertUnwindSafe(|| source.ask())) {
@@ -180,12 +190,9 @@ impl Service {
     /// [`ServiceError::UnknownEvent`], which lists the events there are, and
     /// [`ServiceError::NotRecorded`] if the event has a source instead of a meter.
     pub fn meter(&self, event: &str) -> Result<Arc<Meter>, ServiceError> {
-        match self.event(event) {
-            Some(Event {
-                figures: FiguresFrom::Meter(meter) | FiguresFrom::Timer(_, meter),
-                ..
-            }) => Ok(Arc::clone(meter)),
-            Some(_) => Err(ServiceError::NotRecorded {
+        match self.event(event).map(Event::meter) {
+            Some(Some(meter)) => Ok(Arc::clone(meter)),
+            Some(None) => Err(ServiceError::NotRecorded {
                 service: self.profile.name.clone(),
                 event: event.into(),
             }),
