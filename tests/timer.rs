@@ -205,3 +205,21 @@ fn extreme_weights_spoil_nothing() {
     assert!(now.distribution().mean() <= now.distribution().max());
     assert!(now.distribution().count() <= now.lifetime().count());
 }
+
+/// Words that were never written are of the first steps, and must not be taken for later ones.
+#[test]
+fn a_timer_that_begins_after_years_counts_from_its_first_sample() {
+    const YEAR: Duration = Duration::from_secs(31_557_600);
+    for years in [1, 5, 9, 20, 40] {
+        let clock = ManualClock::new();
+        clock.set(YEAR * years);
+        let timer = Timer::with_clock(clock.clone());
+        let (one, other) = (Duration::from_millis(1), Duration::from_millis(7));
+        for step in 1..=12 {
+            timer.record(one);
+            timer.record(other);
+            assert_eq!(timer.snapshot().distribution().count(), 2 * step, "after {years} years");
+            clock.advance(Duration::from_secs(5));
+        }
+    }
+}

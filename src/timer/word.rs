@@ -48,8 +48,9 @@ impl OwnWord {
     const STEP_BITS: u32 = 28;
     const STEP_MASK: u64 = (1 << Self::STEP_BITS) - 1;
 
-    /// A word that was never written: of the last step that there is, 42 years on, and so taken
-    /// for the current one by nobody.
+    /// A word that was never written: of the last step that there is. So it is taken for the current
+    /// one by nobody, except for five seconds in 42 years; who records into it then does not say that
+    /// the bucket is used, and readers see it from its next step on.
     pub(crate) const NEVER: Self = Self(Self::STEP_MASK);
 
     pub(crate) const fn empty(step: Step) -> Self {
@@ -126,10 +127,11 @@ impl SharedWord {
         self.lap() == Self::empty(step).lap()
     }
 
-    /// Whether this is the count of a later step than `step`, given that it is in its slot.
+    /// Whether this is the count of a later step than `step`, given that it is in its slot. Laps
+    /// wrap: the nearer half of the circle is later. A word that was never written is not.
     pub(crate) const fn is_after(self, step: Step) -> bool {
         let ahead = self.0.wrapping_sub(step.lap()) & Self::LAP_MASK;
-        ahead != 0 && ahead <= Self::LAP_MASK / 2
+        self.count() != 0 && ahead != 0 && ahead <= Self::LAP_MASK / 2
     }
 
     pub(crate) const fn mover(self) -> Mover {
@@ -199,6 +201,10 @@ mod tests {
         let more = SharedWord(word.0 + SharedWord::addend(4));
         assert_eq!((more.count(), more.mover()), (7, Mover::at(255)));
         assert_eq!(more.with_mover(Mover::NOBODY).mover(), Mover::NOBODY);
+        // A word that was never written is later than nothing, whatever the clock shows.
+        for lap in [0, 1, SharedWord::LAP_MASK / 2, SharedWord::LAP_MASK / 2 + 1] {
+            assert!(!SharedWord(0).is_after(Step(12 * lap + 3)));
+        }
         let full = more.saturating_plus(u64::MAX);
         assert_eq!((full.count(), full.mover()), (SharedWord::COUNT_MAX, Mover::at(255)));
         assert!(full.is_of(step));

@@ -45,11 +45,12 @@ impl Word {
     }
 
     /// Whether this is the count of a later second than `tick`, given that it is in `tick`'s
-    /// slot. Laps wrap: the nearer half of the circle is later, the other half earlier.
+    /// slot. Laps wrap: the nearer half of the circle is later, the other half earlier. A word that
+    /// was never written is not later.
     #[inline]
     pub(crate) const fn is_after(self, tick: Tick) -> bool {
         let ahead = self.0.wrapping_sub(tick.lap() + 1) & LAP_MASK;
-        ahead != 0 && ahead <= LAP_MASK / 2
+        self.count() != 0 && ahead != 0 && ahead <= LAP_MASK / 2
     }
 
     /// With `n` more events, or nothing if they don't fit.
@@ -117,16 +118,21 @@ mod tests {
 
     #[test]
     fn later_and_earlier_laps() {
-        let word = Word::empty(Tick(64 * 5));
+        let of = |tick| Word::empty(tick).saturating_plus(1);
+        let word = of(Tick(64 * 5));
         assert!(word.is_after(Tick(64 * 4)));
         assert!(!word.is_after(Tick(64 * 5)));
         assert!(!word.is_after(Tick(64 * 6)));
         // A count above does not matter, and laps wrap after 2^24.
         let first_of_next_circle = Word::empty(Tick(64 << LAP_BITS)).saturating_plus(u64::MAX);
         assert!(first_of_next_circle.is_after(Tick((64 << LAP_BITS) - 64)));
-        assert!(!Word::empty(Tick((64 << LAP_BITS) - 64)).is_after(Tick(64 << LAP_BITS)));
+        assert!(!of(Tick((64 << LAP_BITS) - 64)).is_after(Tick(64 << LAP_BITS)));
         // Exactly half the circle ahead is not later, one less is.
-        assert!(Word::empty(Tick(64 * (LAP_MASK / 2))).is_after(Tick(0)));
-        assert!(!Word::empty(Tick(64 * (LAP_MASK / 2 + 1))).is_after(Tick(0)));
+        assert!(of(Tick(64 * (LAP_MASK / 2))).is_after(Tick(0)));
+        assert!(!of(Tick(64 * (LAP_MASK / 2 + 1))).is_after(Tick(0)));
+        // A word that was never written is later than nothing.
+        for lap in [0, 1, LAP_MASK / 2, LAP_MASK / 2 + 1, LAP_MASK] {
+            assert!(!Word(0).is_after(Tick(64 * lap)));
+        }
     }
 }

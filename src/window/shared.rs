@@ -169,6 +169,15 @@ mod tests {
     }
 
     #[test]
+    fn a_ring_that_begins_after_decades_counts_its_first_event() {
+        for years in [1, 10, 20, 30, 40] {
+            let (ring, now) = (SharedRing::new(), Tick(years * 31_557_600));
+            ring.add(now, 3);
+            assert_eq!(read(&ring, now).by_second[REACH], 3, "after {years} years");
+        }
+    }
+
+    #[test]
     fn nothing_is_not_an_event() {
         let ring = SharedRing::new();
         ring.add(Tick(6), 0);
