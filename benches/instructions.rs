@@ -1,4 +1,4 @@
-//! What `.ci/instructions` counts under callgrind: one operation, a given number of times.
+//! What `.ci/figures` counts under callgrind: one operation, a given number of times.
 //!
 //! `instructions OPERATION TIMES`; the operations are named below. Two runs with different TIMES
 //! differ by the operation and its loop alone, and so the empty loop can be taken away.
@@ -12,7 +12,7 @@ fn main() {
     // Cargo adds a flag of its own to what it starts as a bench.
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-'));
     let (Some(operation), Some(times)) = (words.next(), words.next()) else {
-        println!("nothing to do: this is for .ci/instructions");
+        println!("nothing to do: this is for .ci/figures");
         return;
     };
     let times: u32 = times.parse().expect("TIMES must be a number");

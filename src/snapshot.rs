@@ -54,7 +54,7 @@ impl Snapshot {
         sum
     }
 
-    /// Adds the counts of another, of the same moment.
+    /// Adds the counts of another, of the same moment but for the time that taking both took.
     #[cfg(feature = "service")]
     pub(crate) fn add(&mut self, other: &Self) {
         self.sums.total = self.sums.total.saturating_add(other.sums.total);

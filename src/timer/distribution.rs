@@ -133,6 +133,7 @@ impl Distribution {
 
     /// Several quantiles in one pass, in ascending order.
     pub(crate) fn quantiles<const N: usize>(&self, qs: [f64; N]) -> [Option<Duration>; N] {
+        debug_assert!(qs.is_sorted());
         let mut rest = self.filled.iter();
         let (mut last, mut seen) = (None, 0);
         qs.map(|q| {

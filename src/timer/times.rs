@@ -65,7 +65,7 @@ impl Times {
     #[cold]
     #[inline(never)]
     fn turn(&self, step: Step, bucket: usize, n: u64, steps: &Steps) {
-        // A word that was never written comes here, whatever the step: so this is said in time.
+        // A word that was never written comes here (see `OwnWord::NEVER`), so this is said in time.
         steps.will_use(bucket);
         let found = OwnWord(load_own(&self.buckets[bucket]));
         let base = match found.age(step) {
