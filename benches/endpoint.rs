@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -17,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use nix::time::{ClockId, clock_gettime};
 use tickring::http::Server;
 use tickring::{Registry, Service};
 use tokio::runtime::Builder;
@@ -98,13 +100,22 @@ fn body_of(address: SocketAddr) -> Bytes {
 struct Load {
     requests_per_second: f64,
     p99_milliseconds: f64,
+    /// Processor time of a request, of the server alone.
+    microseconds: f64,
+}
+
+/// Processor time that this process has used; its idle servers use none.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("Linux has it").into()
 }
 
 /// Two seconds of 100 connections; nothing if there is no wrk.
 fn load(address: SocketAddr) -> Option<Load> {
     let url = format!("http://{address}{PATH}");
+    let before = processor_time();
     let wrk =
         Command::new("wrk").args(["-t1", "-c100", "-d2s", "--latency", &url]).output().ok()?;
+    let used = processor_time().saturating_sub(before);
     let report = String::from_utf8_lossy(&wrk.stdout);
     assert!(wrk.status.success(), "{}", String::from_utf8_lossy(&wrk.stderr));
     assert!(!report.contains("Non-2xx") && !report.contains("Socket errors"), "{report}");
@@ -112,6 +123,9 @@ fn load(address: SocketAddr) -> Option<Load> {
         let (_, rest) = report.split_once(label).expect("wrk reports it");
         rest.split_whitespace().next().expect("with a figure").to_owned()
     };
+    let (_, requests) = report.split_once("Latency Distribution").expect("--latency is given");
+    let requests = requests.lines().find_map(|line| line.trim().split_once(" requests in "));
+    let requests: f64 = requests.expect("wrk counts them").0.parse().expect("a number");
     let p99 = after("99%");
     let unit = p99.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let figure: f64 = p99.trim_end_matches(unit).parse().expect("a number");
@@ -124,6 +138,7 @@ fn load(address: SocketAddr) -> Option<Load> {
     Some(Load {
         requests_per_second: after("Requests/sec:").parse().expect("a number"),
         p99_milliseconds: figure * in_milliseconds,
+        microseconds: used.as_secs_f64() * 1e6 / requests,
     })
 }
 
@@ -171,6 +186,9 @@ fn main() {
         let p99 = |loads: &[Load]| spread(loads.iter().map(|load| load.p99_milliseconds).collect());
         print(&format!("{name}, p99 in ms"), p99(loads), 2, "≤ 5");
         print("the constant, p99 in ms", p99(constant), 2, "");
+        let time = |loads: &[Load]| spread(loads.iter().map(|load| load.microseconds).collect());
+        print(&format!("{name}, processor time of a request in µs"), time(loads), 2, "");
+        print("the constant, processor time of a request in µs", time(constant), 2, "");
     }
 }
 
