@@ -119,12 +119,13 @@ fn load(address: SocketAddr) -> Option<Load> {
     let report = String::from_utf8_lossy(&wrk.stdout);
     assert!(wrk.status.success(), "{}", String::from_utf8_lossy(&wrk.stderr));
     assert!(!report.contains("Non-2xx") && !report.contains("Socket errors"), "{report}");
+    // Above the distribution there are other figures, in which "99%" may be, too.
+    let (_, report) = report.split_once("Latency Distribution").expect("--latency is given");
     let after = |label: &str| {
         let (_, rest) = report.split_once(label).expect("wrk reports it");
         rest.split_whitespace().next().expect("with a figure").to_owned()
     };
-    let (_, requests) = report.split_once("Latency Distribution").expect("--latency is given");
-    let requests = requests.lines().find_map(|line| line.trim().split_once(" requests in "));
+    let requests = report.lines().find_map(|line| line.trim().split_once(" requests in "));
     let requests: f64 = requests.expect("wrk counts them").0.parse().expect("a number");
     let p99 = after("99%");
     let unit = p99.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
