@@ -32,6 +32,25 @@ fn it_serves_counts_and_ends_with_0() {
     }
 }
 
+/// A log that can't be written, since its disk is full, is no reason to stop serving.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_under_the_log_ends_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let manager = directory.path().join("notify.sock");
+    let notified = UnixDatagram::bind(&manager).unwrap();
+    notified.set_read_timeout(Some(PATIENCE)).unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--no-statsd"]);
+    let mut child = command.env("NOTIFY_SOCKET", &manager).stderr(full).spawn().unwrap();
+    let mut message = [0; 1024];
+    let ready = notified.recv(&mut message).map(|n| message[..n].starts_with(b"READY=1"));
+    let killed = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let ended = child.wait().unwrap();
+    assert!(ready.unwrap() && killed.success());
+    assert_eq!(ended.code(), Some(0));
+}
+
 #[test]
 fn a_socket_in_use_is_one_line_and_1() {
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -39,7 +39,8 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("tickring: {failure}");
+            // Where it can't be said, the exit code says it.
+            let _ = writeln!(io::stderr(), "tickring: {failure}");
             failure.exit_code()
         }
     }
@@ -52,6 +53,8 @@ fn log_to_stderr() {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
+        // A line that can't be written is lost. Saying so on the same full disk would panic.
+        .log_internal_errors(false)
         .init();
 }
 
