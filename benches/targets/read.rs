@@ -1,13 +1,15 @@
 //! What a snapshot costs, and what it costs those who record meanwhile.
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_utils::CachePadded;
 use tickring::{ManualClock, Meter, Snapshot};
 
-use super::measure::{Rounds, interleave, nanos, ratio, spread};
+use super::measure::{Rounds, Spread, interleave, nanos, ratio, spread};
 use super::{Promise, Row};
 
 const ROUNDS: usize = 101;
@@ -79,36 +81,100 @@ fn snapshots(table: &mut Vec<Row>) {
     table.push(Row::ratio("each further shard / `Instant::now()`", against, Promise::AtMost(2.0)));
 }
 
-/// One thread records, another one takes snapshots without a pause, or does not.
+/// What the reader of [`under_readers`] reads, again and again.
+mod reads {
+    pub(super) const ANOTHER_METER: usize = 0;
+    pub(super) const METER: usize = 1;
+    /// With a pause.
+    pub(super) const METER_AT_TIMES: usize = 2;
+    /// Another meter, and a bare counter.
+    pub(super) const COUNTER: usize = 3;
+    pub(super) const NOTHING_MORE: usize = 4;
+}
+
+const PAUSE: Duration = Duration::from_micros(1);
+
+/// One thread records, another one takes snapshots in a loop: of that meter, or of another one, so
+/// that it is as busy in either case. A bare counter shows what a look costs who writes there,
+/// however little is read.
 fn under_readers(table: &mut Vec<Row>) {
-    let meter = Meter::new();
-    let reading = AtomicBool::new(false);
-    let done = AtomicBool::new(false);
-    let [alone, read] = thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                if reading.load(Ordering::Relaxed) {
+    let [meter, other] = [(); 2].map(|()| CachePadded::new(Meter::new()));
+    let counter = CachePadded::new(AtomicU64::new(0));
+    other.record();
+    let wanted = CachePadded::new(AtomicUsize::new(reads::ANOTHER_METER));
+    let reader = || {
+        loop {
+            match wanted.load(Ordering::Relaxed) {
+                reads::METER => use_all(&meter.snapshot()),
+                reads::METER_AT_TIMES => {
                     use_all(&meter.snapshot());
-                } else {
-                    // As busy, elsewhere: the two cores may share what limits their speed.
-                    std::hint::spin_loop();
+                    let begun = Instant::now();
+                    while begun.elapsed() < PAUSE {}
                 }
+                reads::COUNTER => {
+                    use_all(&other.snapshot());
+                    black_box(counter.load(Ordering::Relaxed));
+                }
+                reads::NOTHING_MORE => break,
+                _ => use_all(&other.snapshot()),
             }
-        });
+        }
+    };
+    let record = |read| {
+        wanted.store(read, Ordering::Relaxed);
+        nanos(400_000, || black_box(&*meter).record())
+    };
+    let add = |read| {
+        wanted.store(read, Ordering::Relaxed);
+        nanos(100_000, || _ = black_box(&*counter).fetch_add(1, Ordering::Relaxed))
+    };
+    let [alone, read, at_times, add_alone, add_read] = thread::scope(|scope| {
+        scope.spawn(reader);
         let figures = interleave(
             ROUNDS,
-            [&mut || nanos(400_000, || black_box(&meter).record()), &mut || {
-                reading.store(true, Ordering::Relaxed);
-                let cost = nanos(400_000, || black_box(&meter).record());
-                reading.store(false, Ordering::Relaxed);
-                cost
-            }],
+            [
+                &mut || record(reads::ANOTHER_METER),
+                &mut || record(reads::METER),
+                &mut || record(reads::METER_AT_TIMES),
+                &mut || add(reads::ANOTHER_METER),
+                &mut || add(reads::COUNTER),
+            ],
         );
-        done.store(true, Ordering::Relaxed);
+        wanted.store(reads::NOTHING_MORE, Ordering::Relaxed);
         figures
     });
-    table.push(Row::plain("`record`, nobody reads", spread(alone.iter().copied())));
+    table.push(Row::plain("`record`, not read", spread(alone.iter().copied())));
     table.push(Row::plain("`record`, a reader in a loop", spread(read.iter().copied())));
     let against = ratio(&read, &alone);
-    table.push(Row::ratio("`record`, read / not read", against, Promise::AtMost(1.3)));
+    table.push(Row::ratio("`record`, read in a loop / not read", against, Promise::AtMost(1.3)));
+    let against = ratio(&at_times, &alone);
+    table.push(Row::ratio("the same with 1 µs between snapshots", against, Promise::None));
+    let against = ratio(&add_read, &add_alone);
+    table.push(Row::ratio("`fetch_add`, read in such a loop / not", against, Promise::None));
+    table.push(Row::plain("a cache line's way to the other core", line_travels()));
+}
+
+/// Two threads that wait for each other's stores to one line.
+fn line_travels() -> Spread {
+    const WARM_UP: u64 = 1_000;
+    const TURNS: u64 = 4_000;
+    let turn = CachePadded::new(AtomicU64::new(0));
+    let play = |turns: Range<u64>, odd: u64| {
+        for mine in turns.map(|at| 2 * at + odd) {
+            while turn.load(Ordering::Acquire) != mine {
+                std::hint::spin_loop();
+            }
+            turn.store(mine + 1, Ordering::Release);
+        }
+    };
+    spread((0..ROUNDS).map(|_| {
+        turn.store(0, Ordering::Relaxed);
+        thread::scope(|scope| {
+            scope.spawn(|| play(0..WARM_UP + TURNS, 1));
+            play(0..WARM_UP, 0);
+            let begun = Instant::now();
+            play(WARM_UP..WARM_UP + TURNS, 0);
+            begun.elapsed().as_secs_f64() * 1e9 / (2 * TURNS) as f64
+        })
+    }))
 }

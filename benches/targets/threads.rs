@@ -10,6 +10,7 @@ use super::measure::{Team, difference, interleave, ratio, spread, team};
 use super::{Promise, Row};
 
 const ROUNDS: usize = 41;
+const LONG_ROUNDS: usize = 15;
 
 pub(crate) fn rows(table: &mut Vec<Row>) {
     let atomic = CachePadded::new(AtomicU64::new(0));
@@ -34,14 +35,26 @@ pub(crate) fn rows(table: &mut Vec<Row>) {
     let against = ratio(&two, &add_two);
     table.push(Row::ratio("two threads, `record` / `fetch_add`", against, Promise::AtMost(0.15)));
 
-    // Long enough for the scheduler to be fair to eight.
-    let [two, eight] = interleave(
-        ROUNDS,
-        [&mut || team(2, 16_000_000, record).together, &mut || team(8, 4_000_000, record).together],
+    // Long enough for the scheduler to be fair to eight. What threads do that share nothing at all
+    // shows what it makes of them.
+    let [two, eight, two_apart, eight_apart] = interleave(
+        LONG_ROUNDS,
+        [
+            &mut || team(2, 64_000_000, record).together,
+            &mut || team(8, 16_000_000, record).together,
+            &mut || team(2, 64_000_000, step_apart).together,
+            &mut || team(8, 16_000_000, step_apart).together,
+        ],
     );
-    let throughput = ratio(&two, &eight);
     let what = "events/s of eight threads / of two, on one meter";
-    table.push(Row::ratio(what, throughput, Promise::AtLeast(0.95)));
+    table.push(Row::ratio(what, ratio(&two, &eight), Promise::AtLeast(0.95)));
+    let what = "the same of threads that share nothing";
+    table.push(Row::ratio(what, ratio(&two_apart, &eight_apart), Promise::None));
+}
+
+/// A step on the thread's own state, as long as a record or so.
+fn step_apart() {
+    STATE.with(|state| state.set(black_box(state.get().wrapping_add(1))));
 }
 
 /// About ten nanoseconds that cannot overlap with themselves: nine dependent multiplications.
@@ -63,6 +76,12 @@ fn step() {
 pub(crate) fn rows_between_work(table: &mut Vec<Row>) {
     let atomic = CachePadded::new(AtomicU64::new(0));
     let meter = Meter::new();
+    // A barrier for the compiler here, too: otherwise it would keep the state of the other work in
+    // a register here, and in memory where there is something between two of its pieces.
+    let bare = || {
+        black_box(&meter);
+        step();
+    };
     let record = || {
         black_box(&meter).record();
         step();
@@ -76,18 +95,18 @@ pub(crate) fn rows_between_work(table: &mut Vec<Row>) {
         (2, "the other work, two threads", "`record`, two threads", "`fetch_add`, two threads"),
     ] {
         let each = |team: Team| team.each;
-        let [bare, with_record, with_add] = interleave(
+        let [alone, with_record, with_add] = interleave(
             ROUNDS,
             [
-                &mut || each(team(threads, 50_000, step)),
+                &mut || each(team(threads, 50_000, bare)),
                 &mut || each(team(threads, 50_000, record)),
                 &mut || each(team(threads, 50_000, add)),
             ],
         );
-        let cost = difference(&with_record, &bare);
-        table.push(Row::plain(work_alone, spread(bare.iter().copied())));
+        let cost = difference(&with_record, &alone);
+        table.push(Row::plain(work_alone, spread(alone.iter().copied())));
         let promise = Promise::AtMost(1.0);
         table.push(Row { what: recorded, figure: cost, unit: " ns", promise });
-        table.push(Row::plain(added, difference(&with_add, &bare)));
+        table.push(Row::plain(added, difference(&with_add, &alone)));
     }
 }

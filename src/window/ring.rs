@@ -3,26 +3,36 @@
 //!
 //! Recording is one addition to the total. The owner needs no read-modify-write for it: nobody
 //! else stores here, so what it loaded is still there when it stores. What the total was when the
-//! current second began is kept beside it, so the current second's count is a difference, and
-//! only on its way into the next second the owner puts that difference into a bucket. Total,
-//! base and second are on one cache line: a record touches nothing else of a ring.
+//! current second began is kept as well, so the current second's count is a difference, and
+//! only on its way into the next second the owner puts that difference into a bucket.
 //!
 //! So the window cannot drift away from the total: its counts are pieces of it.
 //!
 //! # How a reader puts the pieces together
 //!
 //! The owner O goes from second k to k' in this order: bucket of k, base, second, total. A reader
-//! R loads the second L, then base and total (in whichever order), the buckets, and the total
-//! again. Each store is a Release and meets an Acquire, so whoever sees one of O's stores sees all
-//! those before it.
+//! R loads the second L, then base and total (in whichever order), then the bucket of L, then the
+//! buckets before it. Each store is a Release and meets an Acquire, so whoever sees one of O's
+//! stores sees all those before it.
 //!
-//! 1. *R finds the bucket of L filled*: O has left L, the bucket has L's final count.
-//! 2. *R finds it not filled*: then base and total, loaded before it, are of L too. (Either from
-//!    after L would have been stored after the bucket.) Their difference is L's count. And base
-//!    is not from before L, nor the total from before what base says, since L came first.
-//! 3. *R finds buckets of seconds later than L filled*: O went on meanwhile. They hold what came
-//!    after L's count, so nothing is counted twice.
-//! 4. All that R counted is part of the total that it loads last: window ≤ total.
+//! 1. *R finds the bucket of L not filled*: then base and total, loaded before it, are of L too.
+//!    (Either from after L would have been stored after the bucket.) Their difference is L's
+//!    count. And base is not from before L, nor the total from before what base says, since L
+//!    came first.
+//! 2. *R finds it filled*: O has left L, the bucket has L's final count. Base and total may be of
+//!    L or of what came after it; so R does without base, and loads the total again, which now
+//!    has all that the bucket has.
+//! 3. *O goes on meanwhile*: R leaves the buckets of later seconds alone. Those before L are full
+//!    ever since L began, and part of any total that R can see.
+//! 4. *O is ahead of R's clock*: all of R's window is before L.
+//!
+//! So window ≤ total, and a snapshot is of the moment in which R looked at the total.
+//!
+//! # Lines
+//!
+//! The total is alone on its cache line, the only one that the owner writes more than once a
+//! second, and a reader takes it from the owner once. Second and base are on another: the owner
+//! reads the second for each record, and would wait for a line that a reader has taken.
 
 use super::bucket::{self, COUNT_MAX, Word};
 use super::{REACH, Sums};
@@ -39,27 +49,34 @@ pub(crate) const TOTAL_MAX: u64 = 1 << 63;
 /// a day and a half of such weights, a thousand million of them a second, to wrap a total.
 const LIGHT: u64 = 1 << 16;
 
+/// What begins a cache line. Where lines are longer, a shard is still on lines of its own but for
+/// its first and its last, which are hardly ever written.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Line<T>(T);
+
 /// See the [module](self).
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Ring {
-    /// Events ever.
-    total: AtomicU64,
-    /// The total when `second` began.
-    base: AtomicU64,
     /// The last second in which something was recorded.
     second: AtomicU64,
-    /// The counts of the seconds before that.
-    buckets: [AtomicU64; SLOTS],
+    /// The total when `second` began.
+    base: AtomicU64,
+    /// Events ever.
+    total: Line<AtomicU64>,
+    /// The counts of the seconds before `second`.
+    buckets: Line<[AtomicU64; SLOTS]>,
 }
 
 impl Ring {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
             Self {
-                total: AtomicU64::new(0),
-                base: AtomicU64::new(0),
                 second: AtomicU64::new(NEVER),
-                buckets: bucket::zeroes(),
+                base: AtomicU64::new(0),
+                total: Line(AtomicU64::new(0)),
+                buckets: Line(bucket::zeroes()),
             }
         }
     }
@@ -68,8 +85,8 @@ impl Ring {
     #[inline]
     pub(crate) fn add(&self, tick: Tick, n: u64) {
         if load_own(&self.second) == tick.0 && n <= LIGHT {
-            // Release: partner of the Acquire in `read` (case 2).
-            self.total.store(load_own(&self.total).wrapping_add(n), Ordering::Release);
+            // Release: partner of the Acquire in `read` (case 1).
+            self.total.0.store(load_own(&self.total.0).wrapping_add(n), Ordering::Release);
         } else {
             self.add_slowly(tick, n);
         }
@@ -88,25 +105,25 @@ impl Ring {
         if second == NEVER || second < tick.0 {
             self.turn(second, tick);
         }
-        let (base, total) = (load_own(&self.base), load_own(&self.total));
+        let (base, total) = (load_own(&self.base), load_own(&self.total.0));
         if n > COUNT_MAX - (total - base).min(COUNT_MAX) {
             crate::diagnostics::count_saturated();
         }
         // Release: as in `add`.
-        self.total.store(total_plus(total, n), Ordering::Release);
+        self.total.0.store(total_plus(total, n), Ordering::Release);
     }
 
     /// Leaves `second`, if there was one, for `tick`. The order of the stores matters: see the
     /// module. Each is a Release with an Acquire in `read` for a partner.
     fn turn(&self, second: u64, tick: Tick) {
-        let (base, total) = (load_own(&self.base), load_own(&self.total));
+        let (base, total) = (load_own(&self.base), load_own(&self.total.0));
         if second != NEVER {
             if total - base > COUNT_MAX {
                 crate::diagnostics::count_saturated();
             }
             let left = Tick(second);
             let word = Word::empty(left).saturating_plus(total - base);
-            self.buckets[left.slot()].store(word.0, Ordering::Release);
+            self.buckets.0[left.slot()].store(word.0, Ordering::Release);
         }
         self.base.store(total, Ordering::Release);
         self.second.store(tick.0, Ordering::Release);
@@ -115,41 +132,43 @@ impl Ring {
     /// Adds what this ring holds to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
         // Acquire: partners of the owner's Releases. The order matters: see the module.
-        let second = self.second.load(Ordering::Acquire);
-        let base = self.base.load(Ordering::Acquire);
-        let total = self.total.load(Ordering::Acquire);
-        // 0 as well if the owner is ahead of `now`.
-        let age = usize::try_from(now.0.saturating_sub(second)).unwrap_or(usize::MAX);
-        // If it is beyond reach, all buckets are.
-        if age <= REACH {
-            let latest = Tick(second);
-            // Relaxed: held back by the Acquires above, and what is found filled is loaded again.
-            let bucket = Word(self.buckets[latest.slot()].load(Ordering::Relaxed));
-            let open = latest <= now && !bucket.is_of(latest);
-            let before = sums.by_second[REACH - age];
-            read_buckets(&self.buckets, now, sums);
-            if open {
-                // The greater one: the bucket may have been filled since the look at it.
-                let sum = &mut sums.by_second[REACH - age];
-                *sum = (*sum).max(before + (total - base).min(COUNT_MAX));
-            }
+        let mut second = self.second.load(Ordering::Acquire);
+        if second == NEVER {
+            return;
         }
-        // Relaxed, since the Acquires above hold these back. Totals only grow, and coherence
-        // keeps one reader's view of them from going back.
-        sums.total = sums.total.saturating_add(self.total.load(Ordering::Relaxed));
-        let last = self.second.load(Ordering::Relaxed);
-        if last != NEVER {
-            sums.last = sums.last.max(Some(Tick(last)));
+        let latest = Tick(second);
+        let base = self.base.load(Ordering::Acquire);
+        let mut total = self.total.0.load(Ordering::Acquire);
+        let bucket = Word(self.buckets.0[latest.slot()].load(Ordering::Acquire));
+        let left = bucket.is_of(latest);
+        if left {
+            // Case 2. Relaxed, since the bucket's Acquire holds these back.
+            total = self.total.0.load(Ordering::Relaxed);
+            second = self.second.load(Ordering::Relaxed);
+        }
+        // Totals only grow, and coherence keeps one reader's view of them from going back.
+        sums.total = sums.total.saturating_add(total);
+        sums.last = sums.last.max(Some(Tick(second)));
+        // 0 as well if the owner is ahead of `now`.
+        let age = usize::try_from(now.0.saturating_sub(latest.0)).unwrap_or(usize::MAX);
+        // If it is beyond reach, all buckets are.
+        let Some(last) = REACH.checked_sub(age) else { return };
+        let others = sums.by_second[last];
+        read_buckets(&self.buckets.0, latest.min(now), &mut sums.by_second[..=last]);
+        if latest <= now {
+            let count = if left { bucket.count() } else { (total - base).min(COUNT_MAX) };
+            // In place of what the bucket added: it may have been filled since the look at it.
+            sums.by_second[last] = others + count;
         }
     }
 
     /// Empties a ring that has no owner and no reader. Relaxed: the pool's mutex orders this
     /// before the ring's next life (pair 4).
     pub(crate) fn clear(&self) {
-        for cell in &self.buckets {
+        for cell in &self.buckets.0 {
             cell.store(0, Ordering::Relaxed);
         }
-        self.total.store(0, Ordering::Relaxed);
+        self.total.0.store(0, Ordering::Relaxed);
         self.base.store(0, Ordering::Relaxed);
         self.second.store(NEVER, Ordering::Relaxed);
     }
@@ -160,15 +179,15 @@ pub(crate) fn total_plus(total: u64, n: u64) -> u64 {
     total.saturating_add(n).min(TOTAL_MAX.max(total))
 }
 
-/// Adds the buckets of the 61 seconds up to `now` to `sums`.
-pub(crate) fn read_buckets(buckets: &[AtomicU64; SLOTS], now: Tick, sums: &mut Sums) {
-    // The window in two runs of slots: what is of the lap before, and what is of now's lap. In
+/// Adds the buckets of the seconds up to `last` to `sums`, of which each is one second's.
+pub(crate) fn read_buckets(buckets: &[AtomicU64; SLOTS], last: Tick, sums: &mut [u64]) {
+    // They are in two runs of slots: what is of the lap before, and what is of the last lap. In
     // the first lap the lap before is one that no bucket is ever of, but for empty ones.
-    let slot = now.slot();
-    let older = REACH.saturating_sub(slot);
-    let (before, current) = sums.by_second.split_at_mut(older);
-    add_run(&buckets[SLOTS - older..], now.lap().wrapping_sub(1), before);
-    add_run(&buckets[slot + older - REACH..=slot], now.lap(), current);
+    let (slot, reach) = (last.slot(), sums.len() - 1);
+    let older = reach.saturating_sub(slot);
+    let (before, current) = sums.split_at_mut(older);
+    add_run(&buckets[SLOTS - older..], last.lap().wrapping_sub(1), before);
+    add_run(&buckets[slot + older - reach..=slot], last.lap(), current);
 }
 
 #[inline]

@@ -20,8 +20,6 @@
 //! 4. *T ends while the meter is being dropped*: the exchange comes before the drop's exchange
 //!    with FREE (both leave FREE) or after it (case 3).
 
-use crossbeam_utils::CachePadded;
-
 use super::ring::Ring;
 use crate::sync::{AtomicU64, Mutex, Ordering, const_unless_loom, process_wide};
 use crate::timer::Times;
@@ -38,7 +36,7 @@ process_wide! {
 }
 
 /// Shards of meters that are gone: cleared, and without owner. The first of them; the others
-/// follow by [`Inner::next_pooled`], since pooling must not allocate: the allocator may itself
+/// follow by [`Shard::next_pooled`], since pooling must not allocate: the allocator may itself
 /// record on a meter, and come for a shard.
 type Pool = Mutex<Option<&'static Shard>>;
 
@@ -57,12 +55,9 @@ pub(crate) fn unique_number() -> u64 {
     LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// See the [module](self). Padded, so that no two shards share a line.
+/// See the [module](self). No line of it is another's, as its ring begins one.
 #[derive(Debug)]
-pub(crate) struct Shard(CachePadded<Inner>);
-
-#[derive(Debug)]
-struct Inner {
+pub(crate) struct Shard {
     owner: AtomicU64,
     /// Where the shard of a timer counts durations; nothing in a plain meter's.
     times: Option<Box<Times>>,
@@ -74,22 +69,22 @@ struct Inner {
 impl Shard {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            Self(CachePadded::new(Inner {
+            Self {
                 owner: AtomicU64::new(FREE),
                 times: None,
                 ring: Ring::new(),
                 next_pooled: Mutex::new(None),
-            }))
+            }
         }
     }
 
     fn timed() -> Self {
-        Self(CachePadded::new(Inner {
+        Self {
             owner: AtomicU64::new(FREE),
             times: Some(Box::new(Times::new())),
             ring: Ring::new(),
             next_pooled: Mutex::new(None),
-        }))
+        }
     }
 
     fn pool(timed: bool) -> &'static Pool {
@@ -108,20 +103,19 @@ impl Shard {
         }
         let token = Token(unique_number());
         // Relaxed: nobody else has it. Its next life is published by the roster (pair 3).
-        shard.0.owner.store(token.0, Ordering::Relaxed);
+        shard.owner.store(token.0, Ordering::Relaxed);
         (shard, token)
     }
 
     /// Makes the caller the owner if there is none.
     pub(crate) fn adopt(&self) -> Option<Token> {
         // Relaxed: only a look, so that a walk along a roster leaves the owners' lines alone.
-        if self.0.owner.load(Ordering::Relaxed) != FREE {
+        if self.owner.load(Ordering::Relaxed) != FREE {
             return None;
         }
         let token = Token(unique_number());
         // Acquire: partner of the Release in `give_back`.
-        self.0
-            .owner
+        self.owner
             .compare_exchange(FREE, token.0, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
             .then_some(token)
@@ -131,20 +125,20 @@ impl Shard {
     pub(crate) fn give_back(&self, token: Token) {
         // Release: partner of the Acquire in `adopt`. Failure means that the shard is somebody
         // else's by now, and tells nothing: Relaxed.
-        let _ = self.0.owner.compare_exchange(token.0, FREE, Ordering::Release, Ordering::Relaxed);
+        let _ = self.owner.compare_exchange(token.0, FREE, Ordering::Release, Ordering::Relaxed);
     }
 
     /// Whether an ownership is in force. Relaxed: an owner sees its own token; for anybody else
     /// this is a hint.
     pub(crate) fn is_owned_by(&self, token: Token) -> bool {
-        self.0.owner.load(Ordering::Relaxed) == token.0
+        self.owner.load(Ordering::Relaxed) == token.0
     }
 
     fn from_pool(timed: bool) -> Option<&'static Self> {
         // Nothing under these locks panics, so they can't be poisoned.
         let mut first = Self::pool(timed).lock().ok()?;
         let shard = (*first)?;
-        *first = shard.0.next_pooled.lock().ok()?.take();
+        *first = shard.next_pooled.lock().ok()?.take();
         Some(shard)
     }
 
@@ -154,13 +148,13 @@ impl Shard {
             // Case 4: comes after the exchange of a thread that ends at the same time. A store
             // would, too, since nothing gets between the two halves of that exchange; but loom
             // does not know this of a store.
-            shard.0.owner.swap(FREE, Ordering::Relaxed);
-            shard.0.ring.clear();
+            shard.owner.swap(FREE, Ordering::Relaxed);
+            shard.ring.clear();
             if let Some(times) = shard.times() {
                 times.clear();
             }
             if let Ok(mut first) = Self::pool(timed).lock()
-                && let Ok(mut next) = shard.0.next_pooled.lock()
+                && let Ok(mut next) = shard.next_pooled.lock()
             {
                 *next = first.replace(shard);
             }
@@ -170,12 +164,12 @@ impl Shard {
     /// For the owner to write and anybody to read; only on the roster of a timer.
     #[inline]
     pub(crate) fn times(&self) -> Option<&Times> {
-        self.0.times.as_deref()
+        self.times.as_deref()
     }
 
     /// For the owner to write and anybody to read.
     #[inline]
     pub(crate) fn ring(&self) -> &Ring {
-        &self.0.ring
+        &self.ring
     }
 }

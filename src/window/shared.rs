@@ -110,8 +110,8 @@ impl SharedRing {
 
     /// Adds what this ring holds to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
-        read_buckets(&self.buckets, now, sums);
-        // After the buckets, as in `Ring::read`.
+        read_buckets(&self.buckets, now, &mut sums.by_second);
+        // After the buckets, so that window ≤ total.
         sums.total = sums.total.saturating_add(self.total.load(Ordering::Relaxed));
         let last = self.last.load(Ordering::Relaxed);
         sums.last = sums.last.max(last.checked_sub(1).map(Tick));

@@ -7,7 +7,7 @@
 //! newcomer finds the shard that was given back, or comes too early. The number of shards never
 //! exceeds the cap, and each event is counted.
 //!
-//! Two threads and a reader: schedules of at most 2 preemptions, 5,065 executions, 0.6 s. A shard
+//! Two threads and a reader: schedules of at most 2 preemptions, 51,594 executions, 12 s. A shard
 //! that comes free: in full, 6 executions.
 
 use loom_tests::{Arc, CAP, Model, meter, stagger, thread, tick};

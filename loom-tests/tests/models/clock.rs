@@ -6,7 +6,7 @@
 //! Cases: either is first; who comes second with an earlier second changes nothing. No thread
 //! ever sees the tick go back, and in the end it is the latest of all.
 //!
-//! Explored in full: 9,719 executions, 0.5 s; 3,008 executions, 0.4 s.
+//! Explored in full: 9,719 executions, 0.5 s; 216 executions, 0.1 s.
 
 use loom_tests::{Arc, Model, REACH, SECOND, either_first, meter, stagger, thread, tick};
 use tickring::Meter;
@@ -45,7 +45,7 @@ fn the_tick_never_goes_back() {
 #[test]
 fn a_reader_helps_a_late_ticker() {
     let outcomes = [((0, 0), (0, 1)), ((0, 0), (1, 0)), ((0, 1), (0, 1)), ((1, 0), (1, 0))];
-    Model::new("a_reader_helps_a_late_ticker", 400).check(outcomes, || {
+    Model::new("a_reader_helps_a_late_ticker", 150).check(outcomes, || {
         let (meter, clock) = meter();
         let _ = internals::key(&meter);
         let last_two = |meter: &Meter| {

@@ -5,7 +5,7 @@
 //! Cases: one appends first and the other goes on behind it; or one is over and done, and its
 //! shard is adopted. Each event is counted; whoever finds a shard finds it initialised.
 //!
-//! Schedules of at most 1 preemption: 3,660 executions, 0.5 s (2: 32,525 executions, 5 s).
+//! Schedules of at most 2 preemptions: 2,218 executions, 0.5 s.
 
 use loom_tests::{Arc, Model, meter, stagger, thread};
 use tickring::internals;
@@ -14,7 +14,7 @@ use tickring::internals;
 #[test]
 fn two_first_records_and_a_reader() {
     let outcomes = [(1, 0), (1, 2), (1, 3), (2, 0), (2, 1), (2, 2), (2, 3)];
-    Model::new("two_first_records_and_a_reader", 2000).preemptions(1).check(outcomes, || {
+    Model::new("two_first_records_and_a_reader", 1500).preemptions(2).check(outcomes, || {
         let (meter, clock) = meter();
         let _ = internals::key(&meter);
         let other = {

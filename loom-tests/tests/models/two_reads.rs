@@ -6,8 +6,7 @@
 //! Cases: each snapshot comes before, in the middle of or after the turn. In each of them the
 //! window is no more than the total, and the second total is no less than the first.
 //!
-//! Schedules of at most 2 preemptions: 7,856 executions, 0.7 s (in full: 1,314,263 executions,
-//! some minutes).
+//! Schedules of at most 3 preemptions: 8,836 executions, 1.2 s.
 
 use loom_tests::{Arc, Model, SECOND, SLOTS, meter, stagger, thread};
 use tickring::Snapshot;
@@ -20,8 +19,9 @@ fn figures(snapshot: &Snapshot) -> (u64, u64) {
 /// Outcome: window and total, twice.
 #[test]
 fn window_within_total_and_totals_never_go_down() {
-    // Before the turn, after it, after the record; a total may be later than its window.
-    let single = [(1, 1), (1, 3), (0, 1), (0, 3), (2, 3)];
+    // Before the turn, after it, after the record. The second (0, 3): the owner has left its second
+    // but isn't in the next one yet as far as the reader sees, and the total is a later one.
+    let single = [(1, 1), (0, 1), (0, 3), (2, 3)];
     let stage = |&(window, total): &(u64, u64)| (window != 1, window == 2, total);
     let mut outcomes = Vec::new();
     for first in single {
@@ -31,9 +31,7 @@ fn window_within_total_and_totals_never_go_down() {
         };
         outcomes.extend(single.iter().filter(later).map(|&second| (first, second)));
     }
-    // A reader that loads the later total first is told by it that the second is over.
-    outcomes.retain(|&both| both != ((1, 3), (1, 3)));
-    Model::new("window_within_total_and_totals_never_go_down", 5_000).preemptions(2).check(
+    Model::new("window_within_total_and_totals_never_go_down", 6_000).preemptions(3).check(
         outcomes,
         || {
             let (meter, clock) = meter();
