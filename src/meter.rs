@@ -165,6 +165,17 @@ impl Meter {
         }
     }
 
+    /// The figures as of `now`, a moment of `clock` that was read just before; of a later moment if
+    /// that isn't the meter's clock, or if it moved on too far since.
+    #[cfg(feature = "service")]
+    pub(crate) fn snapshot_as_of(&self, clock: &Clock, now: Moment) -> Snapshot {
+        let mut snapshot = Snapshot::empty();
+        if self.clock.is(clock) && self.read_into(&mut snapshot, now) {
+            return snapshot;
+        }
+        self.snapshot()
+    }
+
     /// Fills an empty snapshot, in place, as of `now`. False if the clock moved on too far before
     /// the pass was over.
     #[inline]

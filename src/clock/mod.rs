@@ -66,6 +66,12 @@ impl Clock {
         }
     }
 
+    /// Whether both are one clock, so that a moment of one is a moment of the other.
+    #[cfg(feature = "service")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self.published(), other.published())
+    }
+
     /// Makes sure that somebody advances the published tick. Called at a meter's first use.
     pub(crate) fn start(&self) {
         #[cfg(not(loom))]

@@ -79,8 +79,12 @@ pub(super) async fn until_sent<T: Send + Sync + 'static>(guard: T, answer: Answe
             &self.0
         }
     }
-    let (head, body) = answer.into_parts();
-    let Ok(body) = body.collect().await;
-    let body = Bytes::from_owner(Guarded(body.to_bytes(), guard));
+    let (head, mut body) = answer.into_parts();
+    // A full body is one frame, or none if it is empty.
+    let body = match body.frame().await {
+        Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+        None => Bytes::new(),
+    };
+    let body = Bytes::from_owner(Guarded(body, guard));
     Answer::from_parts(head, Full::new(body))
 }

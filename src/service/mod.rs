@@ -130,10 +130,19 @@ impl Event {
     ///
     /// If the event has a source and that fails or panics.
     pub fn snapshot(&self) -> Result<Snapshot, Unavailable> {
+        self.read(Meter::snapshot)
+    }
+
+    /// As [`Meter::snapshot_as_of`], where there is a meter.
+    fn snapshot_as_of(&self, clock: &Clock, now: Moment) -> Result<Snapshot, Unavailable> {
+        self.read(|meter| meter.snapshot_as_of(clock, now))
+    }
+
+    fn read(&self, meter_read: impl FnOnce(&Meter) -> Snapshot) -> Result<Snapshot, Unavailable> {
         match &self.figures {
             FiguresFrom::Meter(meter)
             | FiguresFrom::Timer(_, meter)
-            | FiguresFrom::Untimed(_, meter) => Ok(meter.snapshot()),
+            | FiguresFrom::Untimed(_, meter) => Ok(meter_read(meter)),
             // A source that panics half-way is asked again next time, from the start: what it
             // left behind is its own affair.
             FiguresFrom::Source(source) => match catch_unwind(AssertUnwindSafe(|| source.ask())) {
@@ -276,10 +285,11 @@ impl Service {
     ///
     /// If an event has a source and that fails or panics.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, Unavailable> {
-        let uptime = self.uptime();
+        let now = self.clock.now();
+        let uptime = now.since(self.started);
         let mut snapshots = Vec::with_capacity(self.events.len());
         for event in &self.events {
-            let mut snapshot = event.snapshot()?;
+            let mut snapshot = event.snapshot_as_of(&self.clock, now)?;
             snapshot.set_uptime(uptime);
             snapshots.push(snapshot);
         }

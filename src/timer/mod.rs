@@ -300,6 +300,13 @@ impl Timer {
         }
     }
 
+    /// As [`Meter::snapshot_as_of`].
+    #[cfg(feature = "service")]
+    pub(crate) fn snapshot_as_of(&self, clock: &Clock, now: Moment) -> TimerSnapshot {
+        let same = self.clock().is(clock);
+        same.then(|| self.snapshot_at(now)).flatten().unwrap_or_else(|| self.snapshot())
+    }
+
     /// The figures as of `now`, unless the clock moves on during the pass so far that writers may
     /// have replaced what belongs to its windows.
     fn snapshot_at(&self, now: Moment) -> Option<TimerSnapshot> {
