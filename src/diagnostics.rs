@@ -22,7 +22,7 @@ pub struct Diagnostics {
     /// has it all the same.
     pub saturated_records: u64,
     /// Shards made so far: in use by threads, waiting on their meter for a next thread, or
-    /// pooled. Shards are never freed; this times 640 bytes is what they take up.
+    /// pooled. Shards are never freed; this times 704 bytes is what they take up.
     pub shards: u64,
     /// Those of the shards that belong to timers. Each takes up 5,248 bytes more.
     pub timed_shards: u64,

@@ -26,7 +26,7 @@
 //! - An event is dated to the second, by a clock that is read once a second: up to a second's
 //!   tail (as late as that thread wakes, usually well below a millisecond) counts in the second
 //!   before.
-//! - A meter takes 640 bytes for each thread that records on it, up to 161 KiB.
+//! - A meter takes 704 bytes for each thread that records on it, up to 183 KiB.
 //! - The window is a minute, and fixed.
 //! - Reading costs about as much as two clock readings per recording thread. Many more reads than
 //!   records want a different design.

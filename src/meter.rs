@@ -34,7 +34,7 @@ use crate::window::{GUARD, Roster, Sums, cache};
 ///
 /// # Limits
 ///
-/// A meter takes up 640 bytes for each thread that records on it at the same time, up to 256
+/// A meter takes up 704 bytes for each thread that records on it at the same time, up to 256
 /// threads; any further threads share one ring, where recording costs an atomic addition. A
 /// second of one thread holds 2^40 events; more are missing from the rate, but not from the
 /// total, which is exact up to 2^63.

@@ -96,7 +96,7 @@ fn reading_writes_to_no_page_that_a_recorder_writes_to() {
     let _alone = ALONE.lock();
     let clock = ManualClock::new();
     let meter = Meter::with_clock(clock.clone());
-    // 250 shards of 640 bytes are some 40 pages.
+    // 250 shards of 704 bytes are some 43 pages.
     let mut locals: Vec<LocalMeter<'_>> = (0..250).map(|_| meter.local()).collect();
     locals.iter_mut().for_each(LocalMeter::record);
     clock.advance(Duration::from_secs(1));

@@ -113,7 +113,7 @@ fn meters_that_come_and_go_take_no_more_memory() {
     (0..2000).for_each(|_| turn());
     let shards = diagnostics().shards;
     let allocated = measure(|| (0..2000).for_each(|_| turn()));
-    // Growth of a map now and then; no shard, of which each is 640 bytes.
+    // Growth of a map now and then; no shard, of which each is 704 bytes.
     assert!(allocated.bytes_current < 64 * 1024, "{allocated:?}");
     assert_eq!(diagnostics().shards, shards);
 }

@@ -56,7 +56,10 @@ fn main() {
 }
 
 fn print(question: &str, row: &Row) {
+    // Adding zero takes the sign from a zero.
+    let two_digits = |figure: f64| (figure * 100.0).round() / 100.0 + 0.0;
     let Spread { low, median, high } = row.figure;
+    let [low, median, high] = [low, median, high].map(two_digits);
     let unit = row.unit;
     let (promised, kept) = match row.promise {
         Promise::None => (String::new(), ""),

@@ -1,7 +1,6 @@
 //! What a snapshot costs, and what it costs those who record meanwhile.
 
 use std::hint::black_box;
-use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_utils::CachePadded;
 use tickring::{ManualClock, Meter, Snapshot};
 
-use super::measure::{Rounds, Spread, interleave, nanos, ratio, spread};
+use super::measure::{Rounds, interleave, nanos, ratio, spread};
 use super::{Promise, Row};
 
 const ROUNDS: usize = 101;
@@ -89,7 +88,9 @@ mod reads {
     pub(super) const METER_AT_TIMES: usize = 2;
     /// Another meter, and a bare counter.
     pub(super) const COUNTER: usize = 3;
-    pub(super) const NOTHING_MORE: usize = 4;
+    /// A line that both write, by turns: what a line's way to the other core takes now.
+    pub(super) const LINE: usize = 4;
+    pub(super) const NOTHING_MORE: usize = 5;
 }
 
 const PAUSE: Duration = Duration::from_micros(1);
@@ -101,6 +102,7 @@ fn under_readers(table: &mut Vec<Row>) {
     let [meter, other] = [(); 2].map(|()| CachePadded::new(Meter::new()));
     let counter = CachePadded::new(AtomicU64::new(0));
     other.record();
+    let line = CachePadded::new(AtomicU64::new(0));
     let wanted = CachePadded::new(AtomicUsize::new(reads::ANOTHER_METER));
     let reader = || {
         loop {
@@ -115,6 +117,12 @@ fn under_readers(table: &mut Vec<Row>) {
                     use_all(&other.snapshot());
                     black_box(counter.load(Ordering::Relaxed));
                 }
+                reads::LINE => {
+                    let turn = line.load(Ordering::Acquire);
+                    if turn % 2 == 1 {
+                        line.store(turn + 1, Ordering::Release);
+                    }
+                }
                 reads::NOTHING_MORE => break,
                 _ => use_all(&other.snapshot()),
             }
@@ -128,7 +136,18 @@ fn under_readers(table: &mut Vec<Row>) {
         wanted.store(read, Ordering::Relaxed);
         nanos(100_000, || _ = black_box(&*counter).fetch_add(1, Ordering::Relaxed))
     };
-    let [alone, read, at_times, add_alone, add_read] = thread::scope(|scope| {
+    let travel = || {
+        wanted.store(reads::LINE, Ordering::Relaxed);
+        let there_and_back = nanos(2_000, || {
+            let turn = line.load(Ordering::Relaxed) + 1;
+            line.store(turn, Ordering::Release);
+            while line.load(Ordering::Acquire) == turn {
+                std::hint::spin_loop();
+            }
+        });
+        there_and_back / 2.0
+    };
+    let [alone, read, at_times, add_alone, add_read, way] = thread::scope(|scope| {
         scope.spawn(reader);
         let figures = interleave(
             ROUNDS,
@@ -138,6 +157,7 @@ fn under_readers(table: &mut Vec<Row>) {
                 &mut || record(reads::METER_AT_TIMES),
                 &mut || add(reads::ANOTHER_METER),
                 &mut || add(reads::COUNTER),
+                &mut || travel(),
             ],
         );
         wanted.store(reads::NOTHING_MORE, Ordering::Relaxed);
@@ -151,30 +171,5 @@ fn under_readers(table: &mut Vec<Row>) {
     table.push(Row::ratio("the same with 1 µs between snapshots", against, Promise::None));
     let against = ratio(&add_read, &add_alone);
     table.push(Row::ratio("`fetch_add`, read in such a loop / not", against, Promise::None));
-    table.push(Row::plain("a cache line's way to the other core", line_travels()));
-}
-
-/// Two threads that wait for each other's stores to one line.
-fn line_travels() -> Spread {
-    const WARM_UP: u64 = 1_000;
-    const TURNS: u64 = 4_000;
-    let turn = CachePadded::new(AtomicU64::new(0));
-    let play = |turns: Range<u64>, odd: u64| {
-        for mine in turns.map(|at| 2 * at + odd) {
-            while turn.load(Ordering::Acquire) != mine {
-                std::hint::spin_loop();
-            }
-            turn.store(mine + 1, Ordering::Release);
-        }
-    };
-    spread((0..ROUNDS).map(|_| {
-        turn.store(0, Ordering::Relaxed);
-        thread::scope(|scope| {
-            scope.spawn(|| play(0..WARM_UP + TURNS, 1));
-            play(0..WARM_UP, 0);
-            let begun = Instant::now();
-            play(WARM_UP..WARM_UP + TURNS, 0);
-            begun.elapsed().as_secs_f64() * 1e9 / (2 * TURNS) as f64
-        })
-    }))
+    table.push(Row::plain("a cache line's way to the other core", spread(way)));
 }

@@ -13,8 +13,8 @@
 //! 1. **ring `Release` → reader's `Acquire`.** A ring's owner stores all its words with Release,
 //!    in an order from which a reader, who loads them with Acquire in an order of its own, can
 //!    tell what belongs together ([`ring`] has the cases). In a shared ring it is the bucket's
-//!    store alone that does. In both, whoever sees an event in a second sees it in the total
-//!    that it loads last: window ≤ total in every read.
+//!    store alone that does. In both, whoever sees an event in a second has it in the total, too:
+//!    window ≤ total in every read.
 //! 2. **owner `Release` (give back) → owner `Acquire` (adopt).** The next owner of a shard goes on
 //!    from the counts that the last one left.
 //! 3. **roster link `Release` (append) → link `Acquire` (walk).** Who finds a shard on a roster

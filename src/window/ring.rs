@@ -11,22 +11,23 @@
 //! # How a reader puts the pieces together
 //!
 //! The owner O goes from second k to k' in this order: bucket of k, base, second, total. A reader
-//! R loads the second L, then base and total (in whichever order), then the bucket of L, then the
-//! buckets before it. Each store is a Release and meets an Acquire, so whoever sees one of O's
+//! R loads the second L, then base, then total, then the bucket of L, then the buckets before it. Each store is a Release and meets an Acquire, so whoever sees one of O's
 //! stores sees all those before it.
 //!
 //! 1. *R finds the bucket of L not filled*: then base and total, loaded before it, are of L too.
 //!    (Either from after L would have been stored after the bucket.) Their difference is L's
 //!    count. And base is not from before L, nor the total from before what base says, since L
-//!    came first.
+//!    came first. (Or the bucket is of a lap later: then O is so far ahead that R's pass is void.
+//!    Even so base, loaded first, is no more than the total.)
 //! 2. *R finds it filled*: O has left L, the bucket has L's final count. Base and total may be of
 //!    L or of what came after it; so R does without base, and loads the total again, which now
-//!    has all that the bucket has.
+//!    has all that the bucket has, and then the second, which is no earlier than that total's.
 //! 3. *O goes on meanwhile*: R leaves the buckets of later seconds alone. Those before L are full
 //!    ever since L began, and part of any total that R can see.
 //! 4. *O is ahead of R's clock*: all of R's window is before L.
 //!
-//! So window ≤ total, and a snapshot is of the moment in which R looked at the total.
+//! So window ≤ total, and all figures are of the moment in which R looked at the total. Only in
+//! case 2 the window is of the end of L, and total and last second are of a little later.
 //!
 //! # Lines
 //!
@@ -49,8 +50,8 @@ pub(crate) const TOTAL_MAX: u64 = 1 << 63;
 /// a day and a half of such weights, a thousand million of them a second, to wrap a total.
 const LIGHT: u64 = 1 << 16;
 
-/// What begins a cache line. Where lines are longer, a shard is still on lines of its own but for
-/// its first and its last, which are hardly ever written.
+/// What begins a cache line, of 64 bytes. Where lines are of 128, the total shares its line with the
+/// second or with the first buckets, and the shard's ends with whatever is beside it in memory.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Line<T>(T);
@@ -140,10 +141,11 @@ impl Ring {
         let base = self.base.load(Ordering::Acquire);
         let mut total = self.total.0.load(Ordering::Acquire);
         let bucket = Word(self.buckets.0[latest.slot()].load(Ordering::Acquire));
-        let left = bucket.is_of(latest);
+        // A word of 0 was never written, though once in 34 years it looks like this lap's.
+        let left = bucket.0 != 0 && bucket.is_of(latest);
         if left {
-            // Case 2. Relaxed, since the bucket's Acquire holds these back.
-            total = self.total.0.load(Ordering::Relaxed);
+            // Case 2, in this order. Relaxed, since the total's Acquire holds the second back.
+            total = self.total.0.load(Ordering::Acquire);
             second = self.second.load(Ordering::Relaxed);
         }
         // Totals only grow, and coherence keeps one reader's view of them from going back.
@@ -210,6 +212,18 @@ mod tests {
         assert_eq!(total_plus(TOTAL_MAX, u64::MAX), TOTAL_MAX);
         assert_eq!(total_plus(TOTAL_MAX + 9, u64::MAX), TOTAL_MAX + 9);
         assert_eq!(total_plus(0, u64::MAX), TOTAL_MAX);
+    }
+
+    #[test]
+    fn a_ring_that_begins_after_decades_counts_its_first_event() {
+        // After 34 years, in the last of all laps, a bucket that was never written looks filled.
+        for seconds in [31_557_600, 1_073_741_760, 1_073_741_823, 1_073_741_824, 1_300_000_000] {
+            let (ring, now) = (Ring::new(), Tick(seconds));
+            ring.add(now, 3);
+            let mut sums = Sums::EMPTY;
+            ring.read(now, &mut sums);
+            assert_eq!((sums.by_second[REACH], sums.total), (3, 3), "at {seconds}");
+        }
     }
 
     /// Which way a weight went shows at the end of a total's range only.

@@ -16,7 +16,7 @@ use tickring::internals::{self, Roster};
 /// Outcome: the total that a reader sees in between.
 #[test]
 fn two_threads_overflow_at_once() {
-    Model::new("two_threads_overflow_at_once", 3000).preemptions(2).runs(100).check(
+    Model::new("two_threads_overflow_at_once", 35_000).preemptions(2).runs(100).check(
         [0, 1, 2, 3],
         || {
             let (meter, clock) = meter();

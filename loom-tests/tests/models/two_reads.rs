@@ -6,7 +6,7 @@
 //! Cases: each snapshot comes before, in the middle of or after the turn. In each of them the
 //! window is no more than the total, and the second total is no less than the first.
 //!
-//! Schedules of at most 3 preemptions: 8,836 executions, 1.2 s.
+//! Schedules of at most 3 preemptions: 7,988 executions, 1 s.
 
 use loom_tests::{Arc, Model, SECOND, SLOTS, meter, stagger, thread};
 use tickring::Snapshot;
@@ -31,6 +31,8 @@ fn window_within_total_and_totals_never_go_down() {
         };
         outcomes.extend(single.iter().filter(later).map(|&second| (first, second)));
     }
+    // Who has seen the total after the turn finds the second after it.
+    outcomes.retain(|&both| both != ((0, 3), (0, 3)));
     Model::new("window_within_total_and_totals_never_go_down", 6_000).preemptions(3).check(
         outcomes,
         || {
