@@ -11,8 +11,9 @@
 //! # How a reader puts the pieces together
 //!
 //! The owner O goes from second k to k' in this order: bucket of k, base, second, total. A reader
-//! R loads the second L, then base, then total, then the bucket of L, then the buckets before it. Each store is a Release and meets an Acquire, so whoever sees one of O's
-//! stores sees all those before it.
+//! R loads the second L, then base, total and the bucket of L, and then the buckets before it.
+//! Each store is a Release and meets an Acquire, so whoever sees one of O's stores sees all those
+//! before it.
 //!
 //! 1. *R finds the bucket of L not filled*: then base and total, loaded before it, are of L too.
 //!    (Either from after L would have been stored after the bucket.) Their difference is L's
