@@ -110,3 +110,15 @@ impl TickCell {
         self.0.store(0, Ordering::Relaxed);
     }
 }
+
+#[cfg(all(test, feature = "service", not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_itself_and_its_clones_and_no_other() {
+        let [one, other] = [(); 2].map(|()| Clock::from(ManualClock::new()));
+        assert!(Clock::System.is(&Clock::System) && one.is(&one.clone()));
+        assert!(!one.is(&other) && !one.is(&Clock::System) && !Clock::System.is(&one));
+    }
+}
