@@ -45,7 +45,7 @@ fn the_tick_never_goes_back() {
 #[test]
 fn a_reader_helps_a_late_ticker() {
     let outcomes = [((0, 0), (0, 1)), ((0, 0), (1, 0)), ((0, 1), (0, 1)), ((1, 0), (1, 0))];
-    Model::new("a_reader_helps_a_late_ticker", 150).check(outcomes, || {
+    Model::new("a_reader_helps_a_late_ticker", 200).check(outcomes, || {
         let (meter, clock) = meter();
         let _ = internals::key(&meter);
         let last_two = |meter: &Meter| {

@@ -14,7 +14,7 @@ use tickring::internals;
 #[test]
 fn two_first_records_and_a_reader() {
     let outcomes = [(1, 0), (1, 2), (1, 3), (2, 0), (2, 1), (2, 2), (2, 3)];
-    Model::new("two_first_records_and_a_reader", 1500).preemptions(2).check(outcomes, || {
+    Model::new("two_first_records_and_a_reader", 2000).preemptions(2).check(outcomes, || {
         let (meter, clock) = meter();
         let _ = internals::key(&meter);
         let other = {

@@ -16,7 +16,7 @@ use tickring::internals;
 /// Outcome: what the reader found in second 0, if it kept its reading.
 #[test]
 fn a_reader_that_was_overtaken_reads_again() {
-    Model::new("a_reader_that_was_overtaken_reads_again", 2500).preemptions(2).check(
+    Model::new("a_reader_that_was_overtaken_reads_again", 3000).preemptions(2).check(
         [Some(3), None],
         || {
             let (meter, clock) = meter();
@@ -39,7 +39,7 @@ fn a_reader_that_was_overtaken_reads_again() {
 /// Outcome: what the reader found in second 0, the oldest of its window, if it kept its reading.
 #[test]
 fn a_reader_behind_the_owner_that_is_overtaken_reads_again() {
-    Model::new("a_reader_behind_the_owner_that_is_overtaken_reads_again", 2000)
+    Model::new("a_reader_behind_the_owner_that_is_overtaken_reads_again", 2500)
         .preemptions(2)
         .check([Some(3), None], || {
             let (meter, clock) = meter();

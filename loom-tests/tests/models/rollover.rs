@@ -60,15 +60,15 @@ fn turn(model: Model, later: [(u64, u64); 2], now: u64) {
 
 #[test]
 fn owner_goes_on_by_a_second() {
-    turn(Model::new("owner_goes_on_by_a_second", 1500), [(1, 5), (1, 7)], 1);
+    turn(Model::new("owner_goes_on_by_a_second", 2000), [(1, 5), (1, 7)], 1);
 }
 
 #[test]
 fn owner_goes_on_by_two_seconds() {
-    turn(Model::new("owner_goes_on_by_two_seconds", 20_000), [(1, 5), (2, 7)], 2);
+    turn(Model::new("owner_goes_on_by_two_seconds", 25_000), [(1, 5), (2, 7)], 2);
 }
 
 #[test]
 fn owner_goes_on_by_a_lap() {
-    turn(Model::new("owner_goes_on_by_a_lap", 1500), [(SLOTS, 5), (SLOTS, 7)], SLOTS);
+    turn(Model::new("owner_goes_on_by_a_lap", 2000), [(SLOTS, 5), (SLOTS, 7)], SLOTS);
 }

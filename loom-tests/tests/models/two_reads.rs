@@ -33,7 +33,7 @@ fn window_within_total_and_totals_never_go_down() {
     }
     // Who has seen the total after the turn finds the second after it.
     outcomes.retain(|&both| both != ((0, 3), (0, 3)));
-    Model::new("window_within_total_and_totals_never_go_down", 6_000).preemptions(3).check(
+    Model::new("window_within_total_and_totals_never_go_down", 7_000).preemptions(3).check(
         outcomes,
         || {
             let (meter, clock) = meter();
