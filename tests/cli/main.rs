@@ -32,19 +32,28 @@ fn it_serves_counts_and_ends_with_0() {
     }
 }
 
+/// The name of a service manager's socket, in its directory.
+const NOTIFY: &str = "notify";
+
+/// A service manager that listens, and the directory of its socket.
+fn service_manager() -> (tempfile::TempDir, UnixDatagram) {
+    let directory = tempfile::tempdir().unwrap();
+    let manager = UnixDatagram::bind(directory.path().join(NOTIFY)).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    (directory, manager)
+}
+
 /// A log that can't be written, since its disk is full, is no reason to stop serving.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_under_the_log_ends_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let manager = directory.path().join("notify.sock");
-    let notified = UnixDatagram::bind(&manager).unwrap();
-    notified.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (directory, manager) = service_manager();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--no-statsd"]);
-    let mut child = command.env("NOTIFY_SOCKET", &manager).stderr(full).spawn().unwrap();
+    let socket = directory.path().join(NOTIFY);
+    let mut child = command.env("NOTIFY_SOCKET", socket).stderr(full).spawn().unwrap();
     let mut message = [0; 1024];
-    let ready = notified.recv(&mut message).map(|n| message[..n].starts_with(b"READY=1"));
+    let ready = manager.recv(&mut message).map(|n| message[..n].starts_with(b"READY=1"));
     let killed = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
     let ended = child.wait().unwrap();
     assert!(ready.unwrap() && killed.success());
@@ -225,10 +234,7 @@ fn a_flood_of_events_leaves_http_alone() {
 
 #[test]
 fn a_service_manager_is_told() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("notify");
-    let manager = UnixDatagram::bind(&path).unwrap();
-    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (directory, manager) = service_manager();
     let told = || {
         let mut state = [0; 1024];
         let length = manager.recv(&mut state).unwrap();
@@ -236,7 +242,7 @@ fn a_service_manager_is_told() {
     };
     let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--no-statsd"]);
     let mut program = Program::start({
-        command.env("NOTIFY_SOCKET", &path);
+        command.env("NOTIFY_SOCKET", directory.path().join(NOTIFY));
         command
     });
     assert_eq!(told().trim_end(), "READY=1");
