@@ -15,7 +15,7 @@ PATIENCE = 30.0
 
 def build():
     """The path of the program, freshly built."""
-    subprocess.run(["cargo", "build", "--quiet", "--bin", "tickring"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--quiet", "-p", "tickring-server", "--bin", "tickring"], cwd=ROOT, check=True)
     metadata = subprocess.run(
         ["cargo", "metadata", "--format-version=1", "--no-deps"],
         cwd=ROOT, check=True, capture_output=True, text=True,
@@ -25,7 +25,7 @@ def build():
 
 def catalogue():
     """The names of the built-in services with their ports and events."""
-    text = (ROOT / "src/service/services.toml").read_text()
+    text = (ROOT / "src/fleet/services.toml").read_text()
     services = {}
     for table in text.split("[[service]]")[1:]:
         name = re.search(r'^name = "(.*)"', table, re.M).group(1)

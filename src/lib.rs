@@ -60,48 +60,33 @@
 #![cfg_attr(not(loom), forbid(unsafe_code))]
 #![cfg_attr(loom, deny(unsafe_code))]
 
-mod clock;
-mod diagnostics;
+mod engine;
 #[cfg(feature = "http")]
 mod export;
+#[cfg(feature = "service")]
+mod fleet;
 #[cfg(feature = "http")]
 pub mod http;
-#[cfg(feature = "service")]
-mod intake;
-#[cfg(any(feature = "metrics", feature = "tower"))]
-mod integrations;
-#[cfg(any(loom, feature = "internals"))]
-#[doc(hidden)]
-pub mod internals;
-mod meter;
-#[cfg(feature = "service")]
-mod service;
-mod snapshot;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "statsd")]
 pub mod statsd;
-mod sync;
-mod tick;
-mod timer;
-mod window;
-
-pub use clock::{Clock, ManualClock};
-pub use diagnostics::{Diagnostics, diagnostics};
-#[cfg(feature = "service")]
-pub use intake::{Reason, Rejections};
-#[cfg(feature = "metrics")]
-pub use integrations::metrics;
 #[cfg(feature = "tower")]
-pub use integrations::tower;
-pub use meter::{LocalMeter, Meter};
-#[cfg(feature = "service")]
-pub use service::{
-    Basis, Event, EventFigures, EventRate, Figures, ProcessingTime, Profile, Registry,
-    RegistryError, Service, ServiceBuilder, ServiceError, Services, Timestamp, Unavailable,
-    catalogue,
+pub mod tower;
+
+#[cfg(any(loom, feature = "internals"))]
+#[doc(hidden)]
+pub use engine::internals;
+pub use engine::{
+    Clock, Diagnostics, Distribution, Lifetime, LocalMeter, ManualClock, Meter, Snapshot, Tick,
+    Timer, TimerSnapshot, Timing, diagnostics,
 };
-pub use snapshot::Snapshot;
-pub use tick::Tick;
-pub use timer::{Distribution, Lifetime, Timer, TimerSnapshot, Timing};
+#[cfg(feature = "service")]
+pub use fleet::{
+    Basis, Event, EventFigures, EventRate, Figures, ProcessingTime, Profile, Reason, Registry,
+    RegistryError, Rejections, Service, ServiceBuilder, ServiceError, Services, Timestamp,
+    Unavailable, catalogue,
+};
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

@@ -239,7 +239,6 @@ fn head_is_get_without_the_body() {
 }
 
 /// A log of what is said while `action` runs.
-#[cfg(feature = "cli")]
 fn logged(action: impl FnOnce()) -> String {
     use std::sync::{Arc, Mutex};
 
@@ -262,7 +261,6 @@ fn logged(action: impl FnOnce()) -> String {
 }
 
 #[test]
-#[cfg(feature = "cli")]
 fn figures_that_cannot_be_had_are_one_line_of_log() {
     let router = router();
     for uri in ["/api/v1/event-rate?service=data-api", "/metrics", "/metrics?service=data-api"] {

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::Serialize;
 
-use crate::Services;
+use crate::fleet::Services;
 
 /// A listener of this process.
 #[derive(Clone, Debug)]

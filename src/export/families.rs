@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::prometheus::{Family, Kind, Page};
+use super::exposition::{Family, Kind, Page};
 use super::scrape::{HostSample, Scrape};
 
 const SERVICE: Family = Family {
@@ -124,8 +124,8 @@ fn services(scrape: &Scrape<'_>, page: &mut Page<'_>) {
     let mut family = page.family(&SERVICE);
     for service in &scrape.services {
         let basis = match service.basis {
-            crate::Basis::Rolling => "rolling",
-            crate::Basis::Lifetime => "lifetime",
+            crate::fleet::Basis::Rolling => "rolling",
+            crate::fleet::Basis::Lifetime => "lifetime",
         };
         let labels = [("service", service.name), ("category", service.category), ("basis", basis)];
         family.sample(&labels, 1);

@@ -1,8 +1,8 @@
 //! Documents made of plain values. Nothing here reads a meter, a clock or a socket.
 
 pub(crate) mod discovery;
+pub(crate) mod exposition;
 mod families;
-pub(crate) mod prometheus;
 mod scrape;
 
 pub(crate) use scrape::{EventSample, HostSample, HttpSample, Scrape, ServiceSample};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{Basis, Diagnostics, Lifetime, Reason};
+use crate::engine::{Diagnostics, Lifetime};
+use crate::fleet::{Basis, Reason};
 
 /// The figures of services, and of the process if it is asked for as well.
 #[derive(Debug, Default)]

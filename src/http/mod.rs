@@ -34,23 +34,11 @@
 //! has been idle for longest, so idle clients keep nobody out; a request that has begun is never
 //! cut off for another.
 
-mod accept;
-mod answer;
-mod body;
-mod connection;
-mod documents;
-mod events;
+mod api;
+mod counters;
 mod limits;
-mod long;
-mod metrics;
-mod negotiate;
-mod query;
-mod route;
-mod router;
-mod server;
-mod slots;
-mod state;
+mod serve;
 
-pub use limits::Limits;
-pub use router::Router;
-pub use server::Server;
+pub use self::api::Router;
+pub use self::limits::Limits;
+pub use self::serve::Server;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::intake::Reason;
-use crate::{Meter, Registry, Service, ServiceBuilder, Services, Timer};
+use crate::engine::{Meter, Timer};
+use crate::fleet::Reason;
+use crate::fleet::{Registry, Service, ServiceBuilder, Services};
 
 /// What a bare `SERVICE:1|c` counts when the service itself is new.
 const FIRST_EVENT: &str = "event";

@@ -15,8 +15,8 @@ use super::batch::Batch;
 use super::drops::Drops;
 use super::recorder::Recorder;
 use super::socket::{UnixSocket, receive_buffer};
-use crate::Registry;
-use crate::intake::Rejections;
+use crate::fleet::Registry;
+use crate::fleet::Rejections;
 
 /// How often the kernel is asked what it dropped, while anything comes in.
 const LOOK_FOR_DROPS: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! Numbers of a `StatsD` line, and the events they amount to.
 
-use crate::intake::Reason;
+use crate::fleet::Reason;
 
 /// The most events of a line: up to here all whole numbers are exact, here and in JSON.
 const MAX: u64 = 1 << 53;

@@ -1,7 +1,7 @@
 //! Bytes to lines: no socket, no allocation, and nothing guessed.
 
 use super::number::{Amount, number};
-use crate::intake::Reason;
+use crate::fleet::Reason;
 
 /// One line of a datagram, checked through and through.
 ///

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::admission::{AutoRegister, Recorded, resolve};
 use super::refusals::Refusals;
 use super::{Amount, Kind, Line, lines};
-use crate::intake::{Reason, Rejections};
-use crate::{Registry, Services};
+use crate::fleet::{Reason, Rejections};
+use crate::fleet::{Registry, Services};
 
 /// How close to the next whole event a carried fraction counts as one. It takes in what floating
 /// point loses: ten times 0.1 is one event.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::intake::{Reason, Rejections};
+use crate::fleet::{Reason, Rejections};
 
 /// The least time between two log lines of one reason.
 const QUIET: Duration = Duration::from_secs(1);

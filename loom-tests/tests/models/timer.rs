@@ -1,6 +1,6 @@
 //! A timer's window: counts that move from an owner's word to a shared one, under a reader.
 //!
-//! Races: the three stores of a move (m1 to m3 in `src/timer/mod.rs`) with a reader's loads, with
+//! Races: the three stores of a move (m1 to m3 in `src/engine/durations/mod.rs`) with a reader's loads, with
 //! another move to the same word, with additions of those who own nothing, and with a later lap.
 //!
 //! Cases: no sample is seen twice or missed, at any point of a move and wherever a mover stops.

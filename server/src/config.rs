@@ -1,0 +1,387 @@
+//! The configuration file: what it may say, and what is wrong with it where.
+
+use std::fmt::{self, Write};
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+use serde_path_to_error::Segment;
+use tickring::{Profile, ServiceError};
+
+use crate::place::Step::{self, Index, Key};
+use crate::place::{line_at, line_of};
+
+/// What a configuration file says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// What becomes of the built-in services.
+    pub catalogue: Catalogue,
+    /// The table `[server]`.
+    pub server: ServerKeys,
+    /// The table `[statsd]`.
+    pub statsd: StatsdKeys,
+    /// The tables `[[service]]`.
+    #[serde(rename = "service")]
+    pub services: Vec<Profile>,
+}
+
+/// What becomes of the built-in services.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Catalogue {
+    /// They are served too; one of the same name as a described one gives way to it.
+    #[default]
+    Extend,
+    /// They are not served.
+    Replace,
+}
+
+/// The table `[server]`; each key is the flag of the same name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerKeys {
+    /// The address of the HTTP listener.
+    pub listen: Option<SocketAddr>,
+    /// The host's own service.
+    pub service: Option<String>,
+    /// Whether each service's own port is opened, too.
+    pub service_ports: Option<bool>,
+}
+
+/// The table `[statsd]`; each key is the flag of the same name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StatsdKeys {
+    /// The address of the UDP socket.
+    pub udp: Option<Udp>,
+    /// The path of the Unix datagram socket.
+    pub unix: Option<PathBuf>,
+    /// Whether unknown services and events are registered.
+    pub auto_register: Option<bool>,
+    /// The most services in all.
+    pub max_services: Option<usize>,
+    /// The most events of a service.
+    pub max_events: Option<usize>,
+}
+
+/// `udp = "127.0.0.1:8125"` or `udp = false`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Udp {
+    /// No UDP socket.
+    Off,
+    /// A UDP socket on this address.
+    On(SocketAddr),
+}
+
+impl<'de> Deserialize<'de> for Udp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Expected;
+        impl Visitor<'_> for Expected {
+            type Value = Udp;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address such as \"127.0.0.1:8125\", or false")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Udp, E> {
+                let address = text.parse();
+                address.map(Udp::On).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+
+            fn visit_bool<E: de::Error>(self, on: bool) -> Result<Udp, E> {
+                if on {
+                    return Err(E::invalid_value(de::Unexpected::Bool(on), &self));
+                }
+                Ok(Udp::Off)
+            }
+        }
+        deserializer.deserialize_any(Expected)
+    }
+}
+
+/// A configuration file and what it says.
+#[derive(Debug)]
+pub struct File {
+    path: PathBuf,
+    text: String,
+    /// What it says.
+    pub config: Config,
+}
+
+impl File {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read, or something in it is wrong; the error says where.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|error| ConfigError {
+            file: path.into(),
+            line: None,
+            key: None,
+            what: Box::new(What::Unreadable(error)),
+        })?;
+        Self::parse(path, text)
+    }
+
+    /// Checks a text that is already there; error messages name `path`.
+    ///
+    /// # Errors
+    ///
+    /// If something in it is wrong; the error says where.
+    pub fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
+        let parsed = toml::Deserializer::parse(&text).map_err(|error| (None, error));
+        let config = parsed.and_then(|toml| {
+            serde_path_to_error::deserialize(toml).map_err(|error| {
+                let path = error.path().clone();
+                (Some(path), error.into_inner())
+            })
+        });
+        let config = match config {
+            Ok(config) => config,
+            Err((key, error)) => return Err(misread(path, &text, key.as_ref(), error)),
+        };
+        let file = Self { path: path.into(), text, config };
+        for (index, service) in file.config.services.iter().enumerate() {
+            if let Err(error) = service.check() {
+                let key = key_of(service, &error);
+                return Err(file.wrong(&[Key("service"), Index(index), Key(key)], error));
+            }
+            if file.config.services[..index].iter().any(|other| other.name == service.name) {
+                let what = format!("there is a service {:?} already", service.name);
+                return Err(file.wrong(&[Key("service"), Index(index), Key("name")], what));
+            }
+        }
+        if file.config.catalogue == Catalogue::Replace && file.config.services.is_empty() {
+            let what = "there is no [[service]] to replace the built-in ones";
+            return Err(file.wrong(&[Key("catalogue")], what));
+        }
+        Ok(file)
+    }
+
+    /// What is wrong at a key of this file.
+    pub(crate) fn wrong(&self, key: &[Step<'_>], what: impl Into<What>) -> ConfigError {
+        ConfigError {
+            file: self.path.clone(),
+            line: line_of(&self.text, key),
+            key: Some(key.iter().fold(String::new(), |key, step| match step {
+                Key(next) if key.is_empty() => (*next).into(),
+                Key(next) => format!("{key}.{next}"),
+                Index(index) => format!("{key}[{index}]"),
+            })),
+            what: Box::new(what.into()),
+        }
+    }
+}
+
+/// The key of a service that an error is about.
+fn key_of(service: &Profile, error: &ServiceError) -> &'static str {
+    match error {
+        ServiceError::BadName { name } if *name == service.name => "name",
+        ServiceError::UnknownEvent { .. } => "timed",
+        _ => "events",
+    }
+}
+
+fn misread(
+    file: &Path,
+    text: &str,
+    key: Option<&serde_path_to_error::Path>,
+    error: toml::de::Error,
+) -> ConfigError {
+    let steps: Vec<_> = key
+        .iter()
+        .flat_map(|key| key.iter())
+        .map_while(|segment| match segment {
+            Segment::Seq { index } => Some(Index(*index)),
+            Segment::Map { key } => Some(Key(key)),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect();
+    let line = error.span().map(|span| line_at(text, span.start));
+    let line = line.or_else(|| line_of(text, &steps));
+    let key = key.map(ToString::to_string).filter(|_| !steps.is_empty());
+    ConfigError { file: file.into(), line, key, what: Box::new(What::Misread(error)) }
+}
+
+/// What is wrong with a configuration file, and where.
+#[derive(Debug)]
+pub struct ConfigError {
+    file: PathBuf,
+    line: Option<usize>,
+    key: Option<String>,
+    what: Box<What>,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    Unreadable(io::Error),
+    Misread(toml::de::Error),
+    Service(ServiceError),
+    Other(String),
+}
+
+impl From<ServiceError> for What {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<String> for What {
+    fn from(what: String) -> Self {
+        Self::Other(what)
+    }
+}
+
+impl From<&str> for What {
+    fn from(what: &str) -> Self {
+        Self::Other(what.into())
+    }
+}
+
+impl fmt::Display for ConfigError {
+    /// One line: `FILE:LINE: KEY: what is wrong`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if let Some(key) = &self.key {
+            f.write_str(": ")?;
+            // A key in quotes may have anything in it, and this is to be one line.
+            for c in key.chars() {
+                if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+            }
+        }
+        match &*self.what {
+            What::Unreadable(error) => write!(f, ": {error}"),
+            What::Misread(error) => write!(f, ": {}", error.message().replace('\n', ", ")),
+            What::Service(error) => write!(f, ": {error}"),
+            What::Other(what) => write!(f, ": {what}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.what {
+            What::Unreadable(error) => Some(error),
+            What::Misread(error) => Some(error),
+            What::Service(error) => Some(error),
+            What::Other(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        let parsed = File::parse(Path::new("t.toml"), text.into());
+        parsed.map(|file| file.config).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn everything_that_can_be_said() {
+        let config = parse(
+            r#"
+            catalogue = "replace"
+
+            [server]
+            listen = "[::1]:8003"
+            service = "billing"
+            service_ports = true
+
+            [statsd]
+            udp = "0.0.0.0:9125"
+            unix = "/run/tickring/statsd.sock"
+            auto_register = true
+            max_services = 20
+            max_events = 10
+
+            [[service]]
+            name = "billing"
+            port = 9001
+            category = "core"
+            basis = "lifetime"
+            events = ["invoice", "reminder"]
+            timed = ["invoice"]
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.catalogue, Catalogue::Replace);
+        assert_eq!(config.server.listen, Some("[::1]:8003".parse().unwrap()));
+        assert_eq!(config.statsd.udp, Some(Udp::On("0.0.0.0:9125".parse().unwrap())));
+        assert_eq!(config.services[0].events, ["invoice", "reminder"]);
+        assert_eq!(parse("[statsd]\nudp = false").unwrap().statsd.udp, Some(Udp::Off));
+        assert!(parse("").unwrap().services.is_empty());
+    }
+
+    /// Each error names file, line and key, and says what would be right.
+    #[test]
+    fn errors_say_what_is_wrong_where() {
+        let service = "[[service]]\nname = \"a\"\nevents = [\"x\"]\n";
+        for (text, expected) in [
+            ("a = ", "t.toml:1: "),
+            ("\n[server\n", "t.toml:2: "),
+            (r#""a\nb" = 1"#, r"t.toml:1: a\nb: unknown field `a, b`, expected one of"),
+            ("\n[server]\nlistne = 1", "t.toml:3: server.listne: unknown field `listne`, expected"),
+            ("[server]\nlisten = \"x\"", "t.toml:2: server.listen: invalid socket address"),
+            ("[server]\nlisten = 8003", "t.toml:2: server.listen: invalid type: integer `8003`"),
+            ("[server]\nservice_ports = 1", "t.toml:2: server.service_ports: invalid type"),
+            (
+                "[statsd]\nudp = true",
+                "t.toml:2: statsd.udp: invalid value: boolean `true`, expected an address such as \"127.0.0.1:8125\", or false",
+            ),
+            ("[statsd]\nudp = \"x\"", "t.toml:2: statsd.udp: invalid value: string \"x\""),
+            ("[statsd]\nmax_events = -1", "t.toml:2: statsd.max_events: invalid value"),
+            ("catalogue = \"both\"", "t.toml:1: catalogue: unknown variant `both`"),
+            ("\ncatalogue = \"replace\"", "t.toml:2: catalogue: there is no [[service]]"),
+            ("[[service]]\nname = \"a\"\n", "t.toml:1: service[0]: missing field `events`"),
+            (
+                &format!("{service}port = 70000"),
+                "t.toml:4: service[0].port: invalid value: integer `70000`, expected u16",
+            ),
+            (
+                &format!("{service}basis = \"daily\""),
+                "t.toml:4: service[0].basis: unknown variant `daily`",
+            ),
+            (&format!("{service}ports = 1"), "t.toml:4: service[0].ports: unknown field `ports`"),
+            (
+                &format!("{service}\n{service}"),
+                "t.toml:6: service[1].name: there is a service \"a\" already",
+            ),
+            (
+                &format!("{service}timed = [\"y\"]"),
+                "t.toml:4: service[0].timed: unknown event \"y\": service \"a\" has: x",
+            ),
+            (
+                "[[service]]\nevents = [\"x\"]\nname = \"a b\"",
+                "t.toml:3: service[0].name: bad name \"a b\"",
+            ),
+            (
+                "[[service]]\nname = \"a\"\nevents = []",
+                "t.toml:3: service[0].events: service \"a\" has no events",
+            ),
+            (
+                "[[service]]\nname = \"a\"\nevents = [\n\"x\",\n\"x\"]",
+                "t.toml:3: service[0].events: service \"a\" names event \"x\" twice",
+            ),
+            (
+                "[[service]]\nname = \"a\"\nevents = [\"x\", \"y/z\"]",
+                "t.toml:3: service[0].events: bad name \"y/z\"",
+            ),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with(expected), "{text}\n{error}\nexpected: {expected}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+        let error = File::read(Path::new("no/such/file")).unwrap_err().to_string();
+        assert!(error.starts_with("no/such/file: No such file"), "{error}");
+    }
+}

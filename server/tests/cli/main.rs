@@ -1,0 +1,300 @@
+//! The program, as one starts it.
+
+mod program;
+
+use std::fs;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use program::{PATIENCE, Program, command, get, output, refusal};
+
+#[test]
+fn it_serves_counts_and_ends_with_0() {
+    for signal in ["TERM", "INT"] {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("statsd.sock");
+        let mut program = Program::serve(&["--statsd-unix", socket.to_str().unwrap()]);
+        program.statsd("sports-data.api_call:2|c\nsports-data.data_fetch:3|c|@0.5\n");
+        program.wait_for_total("admin-api", "sports-data", 8);
+        let client = UnixDatagram::unbound().unwrap();
+        client.send_to(b"sports-data:1|c", &socket).unwrap();
+        program.wait_for_total("admin-api", "sports-data", 9);
+        let own = get(program.http("admin-api"), "/api/v1/event-rate").1;
+        assert_eq!(own["service"], "admin-api");
+        assert!(own["total_events"].as_u64() >= Some(2), "requests are counted: {own}");
+        program.signal(signal);
+        assert_eq!(program.wait().code(), Some(0));
+        assert!(!socket.exists());
+    }
+}
+
+/// The name of a service manager's socket, in its directory.
+const NOTIFY: &str = "notify";
+
+/// A service manager that listens, and the directory of its socket.
+fn service_manager() -> (tempfile::TempDir, UnixDatagram) {
+    let directory = tempfile::tempdir().unwrap();
+    let manager = UnixDatagram::bind(directory.path().join(NOTIFY)).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    (directory, manager)
+}
+
+/// A log that can't be written, since its disk is full, is no reason to stop serving.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_under_the_log_ends_nothing() {
+    let (directory, manager) = service_manager();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--no-statsd"]);
+    let socket = directory.path().join(NOTIFY);
+    let mut child = command.env("NOTIFY_SOCKET", socket).stderr(full).spawn().unwrap();
+    let mut message = [0; 1024];
+    let ready = manager.recv(&mut message).map(|n| message[..n].starts_with(b"READY=1"));
+    let killed = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let ended = child.wait().unwrap();
+    assert!(ready.unwrap() && killed.success());
+    assert_eq!(ended.code(), Some(0));
+}
+
+#[test]
+fn a_socket_in_use_is_one_line_and_1() {
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = tcp.local_addr().unwrap();
+    let taken = output(&["serve", "--listen", &address.to_string(), "--no-statsd"]);
+    let expected = format!("tickring: TCP port {address} is in use (wanted by admin-api)");
+    assert_eq!(refusal(&taken), (1, expected));
+
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = udp.local_addr().unwrap();
+    let listen = ["serve", "--listen", "127.0.0.1:0"];
+    let taken = output(&[&listen[..], &["--statsd-udp", &address.to_string()]].concat());
+    let expected = format!("tickring: UDP port {address} is in use (wanted by StatsD)");
+    assert_eq!(refusal(&taken), (1, expected));
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("live.sock");
+    let _live = UnixDatagram::bind(&path).unwrap();
+    let path = path.to_str().unwrap();
+    let taken = output(&[&listen[..], &["--no-statsd", "--statsd-unix", path]].concat());
+    let expected = format!("tickring: socket {path} is in use (wanted by StatsD)");
+    assert_eq!(refusal(&taken), (1, expected));
+}
+
+/// A file with two services, whose ports the system chooses.
+fn two_services(directory: &Path, more: &str) -> String {
+    let path = directory.join("tickring.toml");
+    let text = "catalogue = \"replace\"\nserver.service = \"front\"\n\
+                [[service]]\nname = \"front\"\nevents = [\"request\"]\nport = 0\n\
+                [[service]]\nname = \"billing\"\nevents = [\"invoice\"]\nport = 0\n";
+    fs::write(&path, format!("{text}{more}")).unwrap();
+    path.to_str().unwrap().into()
+}
+
+#[test]
+fn a_service_port_in_use_says_which_service_wanted_it() {
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = tcp.local_addr().unwrap().port();
+    let directory = tempfile::tempdir().unwrap();
+    let more = format!("[[service]]\nname = \"third\"\nevents = [\"x\"]\nport = {port}\n");
+    let file = two_services(directory.path(), &more);
+    let args = ["serve", "--config", &file, "--listen", "127.0.0.1:0", "--service-ports"];
+    let taken = output(&[&args[..], &["--no-statsd"]].concat());
+    let expected = format!("tickring: TCP port 127.0.0.1:{port} is in use (wanted by third)");
+    assert_eq!(refusal(&taken), (1, expected));
+}
+
+#[test]
+fn each_service_answers_on_its_own_port() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = two_services(directory.path(), "");
+    let mut program = Program::serve(&["--config", &file, "--service-ports"]);
+    let billing = program.http("billing");
+    program.statsd("billing:7|c");
+    program.wait_for_total("front", "billing", 7);
+    let (status, document) = get(billing, "/api/v1/event-rate");
+    assert_eq!((status, &document["service"]), (200, &"billing".into()));
+    assert_eq!(document["total_events"], 7);
+}
+
+#[test]
+fn wrong_files_flags_and_variables_are_one_line_and_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("wrong.toml");
+    fs::write(&path, "[server]\nlisten = \"everywhere\"\n").unwrap();
+    let path = path.to_str().unwrap();
+    for args in [&["serve", "--config", path][..], &["check-config", path]] {
+        let (code, line) = refusal(&output(args));
+        let expected = format!("tickring: {path}:2: server.listen: invalid socket address");
+        assert!(code == 2 && line.starts_with(&expected), "{code} {line}");
+    }
+    assert_eq!(output(&["serve", "--port", "1"]).status.code(), Some(2));
+    assert_eq!(output(&["serve", "--listen", "everywhere"]).status.code(), Some(2));
+    let both = output(&["serve", "--no-statsd", "--statsd-udp", "127.0.0.1:0"]);
+    assert_eq!(both.status.code(), Some(2));
+    let variable = command(&["serve"]).env("TICKRING_LISTEN", "everywhere").output().unwrap();
+    assert_eq!(variable.status.code(), Some(2));
+    let why = String::from_utf8(variable.stderr).unwrap();
+    assert!(why.contains("everywhere"), "{why}");
+}
+
+#[test]
+fn a_flag_goes_before_a_variable_and_that_before_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = two_services(directory.path(), "");
+    let started = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = command(&[&["serve"], args].concat());
+        command.env("TICKRING_CONFIG", &file).envs(variables.iter().copied());
+        Program::start(command)
+    };
+    let variables = [("TICKRING_LISTEN", "127.0.0.1:0"), ("TICKRING_NO_STATSD", "true")];
+    let mut program = started(&["--service", "billing"], &variables);
+    assert_eq!(get(program.http("billing"), "/api/v1/event-rate").1["service"], "billing");
+    // The address on the command line goes before the variable that wants none.
+    let mut program = started(&["--statsd-udp", "127.0.0.1:0"], &variables);
+    program.statsd("billing:1|c");
+    program.wait_for_total("front", "billing", 1);
+}
+
+#[test]
+fn a_hangup_reads_the_file_again_and_counts_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = two_services(directory.path(), "");
+    let mut program = Program::serve(&["--config", &file]);
+    program.statsd("billing:5|c");
+    program.wait_for_total("front", "billing", 5);
+
+    let third = "[[service]]\nname = \"third\"\nevents = [\"x\"]\n";
+    two_services(directory.path(), third);
+    program.signal("HUP");
+    program.logged("configuration read again");
+    program.statsd("billing:1|c\nthird:2|c");
+    program.wait_for_total("front", "third", 2);
+    assert_eq!(program.total("front", "billing"), Some(6));
+
+    // A bad file changes nothing and is talked about.
+    program.forget();
+    two_services(directory.path(), "[[service]]\nname = \"no events\"\n");
+    program.signal("HUP");
+    let line = program.logged("configuration not read again");
+    assert!(line.contains(&format!("{file}:11: service[2]: missing field `events`")), "{line}");
+    program.statsd("billing:1|c");
+    program.wait_for_total("front", "billing", 7);
+    assert_eq!(program.total("front", "third"), Some(2));
+
+    // What is no longer described is no longer served.
+    program.forget();
+    two_services(directory.path(), "");
+    program.signal("HUP");
+    program.logged("configuration read again");
+    assert_eq!(program.total("front", "third"), None);
+    assert_eq!(program.total("front", "billing"), Some(7));
+}
+
+#[test]
+fn what_is_unknown_is_admitted_when_asked_to() {
+    let caps = ["--auto-register", "--max-services", "16", "--max-events=2"];
+    let mut program = Program::serve(&caps);
+    program.statsd("new.a:1|c\nnew.b:1|c\nnew.c:1|c\nnewer.a:1|c");
+    program.wait_for_total("admin-api", "new", 2);
+    let services = get(program.http("admin-api"), "/api/v1/services").1;
+    assert_eq!(services["services"].as_array().unwrap().len(), 16);
+    assert!(services.to_string().contains("\"over_cap\":2"), "{services}");
+}
+
+/// `StatsD` has threads of its own.
+#[test]
+fn a_flood_of_events_leaves_http_alone() {
+    let mut program = Program::serve(&[]);
+    let address = program.http("admin-api");
+    let flooded = program.udp();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+                let datagram = "data-api.request:1|c\nbroken\n".repeat(50);
+                while !done.load(Ordering::Relaxed) {
+                    client.send_to(datagram.as_bytes(), flooded).unwrap();
+                }
+            });
+        }
+        program.wait_for_some("admin-api", "data-api");
+        let begun = Instant::now();
+        let answers = (0..50).map(|_| get(address, "/api/v1/event-rate?service=data-api").0);
+        let all = answers.filter(|&status| status == 200).count();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(all, 50);
+        assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+    });
+}
+
+#[test]
+fn a_service_manager_is_told() {
+    let (directory, manager) = service_manager();
+    let told = || {
+        let mut state = [0; 1024];
+        let length = manager.recv(&mut state).unwrap();
+        String::from_utf8(state[..length].to_vec()).unwrap()
+    };
+    let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--no-statsd"]);
+    let mut program = Program::start({
+        command.env("NOTIFY_SOCKET", directory.path().join(NOTIFY));
+        command
+    });
+    assert_eq!(told().trim_end(), "READY=1");
+    program.signal("HUP");
+    let reloading = told();
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(told().trim_end(), "READY=1");
+    program.signal("TERM");
+    assert_eq!(told().trim_end(), "STOPPING=1");
+    assert_eq!(program.wait().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut program = Program::serve(&[]);
+    let address = program.http("admin-api");
+    // A request that has begun and doesn't end holds up the drain.
+    let mut slow = TcpStream::connect(address).unwrap();
+    std::io::Write::write_all(
+        &mut slow,
+        b"POST /api/v1/services/data-api/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+    )
+    .unwrap();
+    get(address, "/health/live");
+    program.signal("TERM");
+    program.logged("draining");
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(1));
+    program.logged("ended before it was done");
+}
+
+#[test]
+fn completions_and_manual_pages_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = output(&["completions", shell]);
+        assert!(script.status.success());
+        assert!(String::from_utf8(script.stdout).unwrap().contains("statsd-udp"), "{shell}");
+    }
+    for (args, part) in [(&["man"][..], "check\\-config"), (&["man", "serve"], "statsd\\-unix")] {
+        let page = output(args);
+        assert!(page.status.success());
+        let page = String::from_utf8(page.stdout).unwrap();
+        assert!(page.contains(".TH") && page.contains(part), "{page}");
+    }
+    assert_eq!(output(&["man", "nonsense"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_good_file_is_called_fine() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = two_services(directory.path(), "");
+    let checked = output(&["check-config", &file]);
+    assert!(checked.status.success());
+    let report = String::from_utf8(checked.stdout).unwrap();
+    assert_eq!(report, format!("{file}: fine, 2 services on 127.0.0.1:8003\n"));
+}

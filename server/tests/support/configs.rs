@@ -1,0 +1,28 @@
+//! What holds for any configuration file.
+
+use std::path::Path;
+
+use tickring_server::config::File;
+
+pub(crate) fn check(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match File::parse(Path::new("any.toml"), text.into()) {
+        Ok(file) => {
+            let services = &file.config.services;
+            for (index, service) in services.iter().enumerate() {
+                service.check().unwrap();
+                assert!(services[..index].iter().all(|other| other.name != service.name));
+            }
+        }
+        Err(error) => {
+            let said = error.to_string();
+            let rest = said.strip_prefix("any.toml:").expect("which file it is");
+            assert!(!said.contains('\n'), "more than a line: {said:?}");
+            let line = rest.split(':').next().unwrap_or_default();
+            if let Ok(line) = line.parse::<usize>() {
+                let lines = text.split('\n').count();
+                assert!((1..=lines).contains(&line), "line {line} of {lines}");
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A clock that moves when it is told to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::TickCell;
+use crate::engine::sync::{AtomicU64, Mutex, Ordering, process_wide};
+use crate::engine::time::{Moment, Tick};
+
+/// A clock for tests and simulations: it stands still until [`advance`](Self::advance) or
+/// [`set`](Self::set) moves it. Clones are the same clock.
+///
+/// Like every clock of this crate it never goes back. Its range is 584 years from its origin;
+/// past that it stands still.
+///
+/// ```
+/// use std::time::Duration;
+/// use tickring::{ManualClock, Meter};
+///
+/// let clock = ManualClock::new();
+/// let meter = Meter::with_clock(clock.clone());
+/// meter.record_n(120);
+/// assert_eq!(meter.snapshot().events_per_second(), 2.0);
+/// clock.advance(Duration::from_secs(61));
+/// assert_eq!(meter.snapshot().events_per_second(), 0.0);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    published: &'static TickCell,
+    nanos: AtomicU64,
+}
+
+process_wide! {
+    /// Cells of clocks that are gone. A meter holds a clone of its clock, so a cell in here has
+    /// no reader left.
+    static SPARE: Mutex<Vec<&'static TickCell>> = Mutex::new(Vec::new());
+}
+
+impl ManualClock {
+    /// A clock that stands at its origin.
+    #[must_use]
+    pub fn new() -> Self {
+        let spare = SPARE.lock().ok().and_then(|mut spare| spare.pop());
+        let published = spare.unwrap_or_else(|| Box::leak(Box::new(TickCell::new())));
+        published.reset();
+        Self(Arc::new(Inner { published, nanos: AtomicU64::new(0) }))
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, by: Duration) {
+        let by = nanos(by);
+        // Relaxed, as the tick itself: a number that only grows and publishes nothing else.
+        let step = |now: u64| Some(now.saturating_add(by));
+        let _ = self.0.nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+        self.publish();
+    }
+
+    /// Moves the clock on to `elapsed` after its origin. A time that has passed already changes
+    /// nothing.
+    pub fn set(&self, elapsed: Duration) {
+        self.0.nanos.fetch_max(nanos(elapsed), Ordering::Relaxed);
+        self.publish();
+    }
+
+    /// The time since the clock's origin.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.0.nanos.load(Ordering::Relaxed))
+    }
+
+    /// The second that the clock is in.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.now().tick()
+    }
+
+    /// Moves the time on without telling the recorders, as a clock does whose ticker is late.
+    #[cfg(any(test, feature = "internals"))]
+    pub fn advance_unpublished(&self, by: Duration) {
+        self.0.nanos.fetch_add(nanos(by), Ordering::Relaxed);
+    }
+
+    fn publish(&self) {
+        let tick = Moment::since_origin(self.elapsed()).tick();
+        self.0.published.advance_to(tick);
+    }
+
+    pub(super) fn published(&self) -> &'static TickCell {
+        self.0.published
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        let now = Moment::since_origin(self.elapsed());
+        self.0.published.advance_to(now.tick());
+        now
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Ok(mut spare) = SPARE.lock() {
+            spare.push(self.published);
+        }
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,251 @@
+//! The event-rate document.
+
+use std::time::{Duration, SystemTime};
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::{Basis, ProcessingTime, Service, Unavailable};
+use crate::engine::{Snapshot, WINDOW};
+
+const WINDOW_MINUTES: u64 = WINDOW.as_secs() / 60;
+
+/// What `GET /api/v1/event-rate` answers for a service. Serialises to that document.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sports = tickring::Service::from_catalogue("sports-data")?;
+/// sports.meter("api_call")?.record_n(3);
+/// let document = serde_json::to_value(sports.event_rate())?;
+/// assert_eq!(document["service"], "sports-data");
+/// assert_eq!(document["total_events"], 3);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum EventRate {
+    /// The service's figures.
+    Figures(Box<Figures>),
+    /// A source of the service failed: zeros, and why. To be answered with status 503.
+    Unavailable {
+        /// Always 0, like the other figures here.
+        events_per_second: u64,
+        /// Always 0.
+        events_per_hour: u64,
+        /// Always 0.
+        total_events: u64,
+        /// Always 0.
+        uptime_seconds: u64,
+        /// The service.
+        service: String,
+        /// What failed and why.
+        error: String,
+        /// When this was found, by the wall clock.
+        timestamp: Timestamp,
+        /// The length of the window.
+        window_minutes: u64,
+    },
+}
+
+/// A service's figures; part of [`EventRate`].
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Figures {
+    /// The rate on the service's basis: see [`Snapshot::events_per_second`] and
+    /// [`Snapshot::lifetime_per_second`].
+    pub events_per_second: f64,
+    /// The same times 3600.
+    pub events_per_hour: f64,
+    /// All events since the service started.
+    pub total_events: u64,
+    /// Seconds since the service started, to the millisecond.
+    pub uptime_seconds: f64,
+    /// The service.
+    pub service: String,
+    /// When these figures were taken, by the wall clock.
+    pub timestamp: Timestamp,
+    /// The length of the window.
+    pub window_minutes: u64,
+    /// What the rate is.
+    pub rate_basis: Basis,
+    /// See [`Snapshot::events_in_window`].
+    pub events_in_window: u64,
+    /// See [`Snapshot::covered`].
+    pub covered_seconds: f64,
+    /// See [`Snapshot::peak_per_second`].
+    pub peak_events_per_second: u64,
+    /// See [`Snapshot::last_event_age`].
+    pub last_event_age_seconds: Option<f64>,
+    /// Event by event, in the order of the service's profile.
+    #[serde(serialize_with = "as_map")]
+    pub events: Vec<(String, EventFigures)>,
+    /// See [`Snapshot::per_second`]; only if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<Vec<u64>>,
+}
+
+/// One event's figures; part of [`Figures`].
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct EventFigures {
+    /// All events since the service started.
+    pub total: u64,
+    /// See [`Snapshot::events_in_window`].
+    pub events_in_window: u64,
+    /// The rate on the service's basis.
+    pub events_per_second: f64,
+    /// How long the events took, if the event is timed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_time: Option<ProcessingTime>,
+}
+
+/// A point in time by the wall clock, written as RFC 3339 in UTC to the millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamp(jiff::Timestamp);
+
+impl Timestamp {
+    /// Now. A wall clock before the year -9999 or past 9999 reads as 1970.
+    pub(crate) fn now() -> Self {
+        Self(jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.3}", self.0)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl EventRate {
+    pub(super) fn of(service: &Service, series: bool) -> Self {
+        match Figures::of(service, series) {
+            Ok(figures) => Self::Figures(Box::new(figures)),
+            Err(error) => Self::Unavailable {
+                events_per_second: 0,
+                events_per_hour: 0,
+                total_events: 0,
+                uptime_seconds: 0,
+                service: service.name().into(),
+                error: error.to_string(),
+                timestamp: Timestamp::now(),
+                window_minutes: WINDOW_MINUTES,
+            },
+        }
+    }
+}
+
+impl Figures {
+    fn of(service: &Service, series: bool) -> Result<Self, Unavailable> {
+        // One reading of the clock for all that the document tells.
+        let (basis, clock, now) = (service.profile().basis, &service.clock, service.clock.now());
+        let uptime = now.since(service.started);
+        let mut all = Snapshot::sum(std::iter::empty(), uptime);
+        // One by one, and in place: a snapshot is half a kibibyte.
+        let mut events = Vec::with_capacity(service.events().len());
+        for event in service.events() {
+            let figures = if let Some(timer) = event.timer() {
+                let mut timed = timer.snapshot_as_of(clock, now);
+                timed.set_uptime(uptime);
+                all.add(timed.events());
+                let processing_time = ProcessingTime::of(timed.distribution());
+                EventFigures::of(timed.events(), basis, Some(processing_time))
+            } else {
+                let mut snapshot = event.snapshot_as_of(clock, now)?;
+                snapshot.set_uptime(uptime);
+                all.add(&snapshot);
+                EventFigures::of(&snapshot, basis, None)
+            };
+            events.push((event.name().to_owned(), figures));
+        }
+        let events_per_second = basis.rate(&all);
+        Ok(Self {
+            events_per_second,
+            events_per_hour: events_per_second * 3600.0,
+            total_events: all.total(),
+            uptime_seconds: seconds(all.uptime()),
+            service: service.name().into(),
+            timestamp: Timestamp::now(),
+            window_minutes: WINDOW_MINUTES,
+            rate_basis: basis,
+            events_in_window: all.events_in_window(),
+            covered_seconds: seconds(all.covered()),
+            peak_events_per_second: all.peak_per_second(),
+            last_event_age_seconds: all.last_event_age().map(seconds),
+            events,
+            per_second: series.then(|| all.per_second().to_vec()),
+        })
+    }
+}
+
+impl EventFigures {
+    fn of(snapshot: &Snapshot, basis: Basis, processing_time: Option<ProcessingTime>) -> Self {
+        Self {
+            total: snapshot.total(),
+            events_in_window: snapshot.events_in_window(),
+            events_per_second: basis.rate(snapshot),
+            processing_time,
+        }
+    }
+}
+
+impl Basis {
+    /// What `events_per_second` is on this basis.
+    pub(crate) fn rate(self, snapshot: &Snapshot) -> f64 {
+        match self {
+            Self::Rolling => snapshot.events_per_second(),
+            Self::Lifetime => snapshot.lifetime_per_second(),
+        }
+    }
+}
+
+/// To the millisecond, which is more than the figures are good for.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+fn as_map<S: Serializer>(
+    events: &[(String, EventFigures)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(events.len()))?;
+    for (name, figures) in events {
+        map.serialize_entry(name, figures)?;
+    }
+    map.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ManualClock;
+
+    fn figures(service: &Service) -> Box<Figures> {
+        match service.event_rate() {
+            EventRate::Figures(figures) => figures,
+            unavailable @ EventRate::Unavailable { .. } => panic!("{unavailable:?}"),
+        }
+    }
+
+    #[test]
+    fn an_event_on_another_clock_is_read_by_that_clock() {
+        let (slow, fast) = (ManualClock::new(), ManualClock::new());
+        let builder = || Service::builder("a").event("counted").timed_event("timed");
+        let old = Arc::new(builder().clock(slow).build().unwrap());
+        old.meter("counted").unwrap().record();
+        old.timer("timed").unwrap().record(Duration::from_millis(5));
+        fast.advance(Duration::from_secs(1000));
+        let new = builder().carry_over(&old).clock(fast).build().unwrap();
+        let figures = figures(&new);
+        let in_window: Vec<_> = figures.events.iter().map(|(_, e)| e.events_in_window).collect();
+        assert_eq!((in_window, figures.total_events), (vec![1, 1], 2));
+    }
+}

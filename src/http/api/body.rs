@@ -1,0 +1,59 @@
+//! Reading a request's body.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::pin::pin;
+
+use bytes::{Buf, Bytes};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::StatusCode;
+use hyper::body::Body;
+
+use super::response::Refusal;
+use crate::http::Limits;
+
+/// How much of a body that is too large is read and thrown away, for the answer to reach a
+/// client that sends first and reads after: closing on unread bytes would reset the connection.
+const DISCARDED: usize = 1024 * 1024;
+
+/// The body in full, unless it is too large, too slow or broken.
+pub(crate) async fn read<B>(body: B, limits: &Limits) -> Result<Bytes, Refusal>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let Ok(outcome) = tokio::time::timeout(limits.body_timeout, collect(body, limits)).await else {
+        let why = format_args!("the body did not arrive within {:?}", limits.body_timeout);
+        return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, why));
+    };
+    outcome
+}
+
+async fn collect<B>(body: B, limits: &Limits) -> Result<Bytes, Refusal>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut body = pin!(body);
+    let announced = body.size_hint().lower();
+    if announced <= limits.body_bytes as u64 {
+        match Limited::new(body.as_mut(), limits.body_bytes).collect().await {
+            Ok(collected) => return Ok(collected.to_bytes()),
+            Err(failed) if failed.is::<LengthLimitError>() => {}
+            Err(failed) => return Err(broken(failed)),
+        }
+    }
+    let mut discarded = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        discarded += frame.data_ref().map_or(0, Buf::remaining);
+        if discarded > DISCARDED {
+            break;
+        }
+    }
+    let why = format_args!("the body is too large: at most {} bytes are read", limits.body_bytes);
+    Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why))
+}
+
+fn broken(why: impl Display) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, format_args!("the body can't be read: {why}"))
+}

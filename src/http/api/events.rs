@@ -1,0 +1,202 @@
+//! Events that come as JSON.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::engine::{Meter, Timer};
+use crate::fleet::Service;
+
+/// The most that one entry can count: what a second of a meter holds.
+const MAX_COUNT: u64 = (1 << 40) - 1;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry<'a> {
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    #[serde(default = "one")]
+    count: u64,
+    /// How long each of the events took.
+    duration_ms: Option<f64>,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+/// What a body asks to record: nothing is recorded before all of it is known to be right.
+pub(crate) struct Batch(Vec<Record>);
+
+/// What an entry asks to record.
+struct Record {
+    on: Recorder,
+    count: u64,
+}
+
+enum Recorder {
+    Meter(Arc<Meter>),
+    Timer(Arc<Timer>, Duration),
+}
+
+impl Batch {
+    /// Reads one entry or an array of them.
+    pub(crate) fn parse(body: &[u8], service: &Service) -> Result<Self, serde_json::Error> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let entries = json.deserialize_any(Entries(service))?;
+        json.end()?;
+        Ok(Self(entries))
+    }
+
+    /// Records it, and tells how many events that were.
+    pub(crate) fn record(self) -> u64 {
+        let mut accepted = 0_u64;
+        for Record { on, count } in self.0 {
+            match on {
+                Recorder::Meter(meter) => meter.record_n(count),
+                Recorder::Timer(timer, duration) => timer.record_n(duration, count),
+            }
+            accepted = accepted.saturating_add(count);
+        }
+        accepted
+    }
+}
+
+/// A timer takes anything of more than an hour as an hour.
+fn milliseconds(ms: f64) -> Result<Duration, String> {
+    if ms < 0.0 {
+        return Err(format!("duration_ms {ms} is negative: an event takes 0 ms or longer"));
+    }
+    Ok(Duration::try_from_secs_f64(ms / 1e3).unwrap_or(Duration::MAX))
+}
+
+struct Entries<'a>(&'a Service);
+
+impl Entries<'_> {
+    /// A duration goes with an event that is timed, or the entry is refused: it would be lost.
+    fn resolve(&self, entry: &Entry<'_>) -> Result<Record, String> {
+        let event = &entry.event;
+        if entry.count > MAX_COUNT {
+            return Err(format!("count {} is too large: at most {MAX_COUNT}", entry.count));
+        }
+        let on = match entry.duration_ms {
+            None => self.0.meter(event).map(Recorder::Meter),
+            Some(ms) => {
+                let duration = milliseconds(ms)?;
+                self.0.timer(event).map(|timer| Recorder::Timer(timer, duration))
+            }
+        };
+        let on = on.map_err(|error| error.to_string())?;
+        Ok(Record { on, count: entry.count })
+    }
+}
+
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = Vec<Record>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an entry {\"event\": NAME, \"count\": N} or an array of them")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let entry = Entry::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(vec![self.resolve(&entry).map_err(A::Error::custom)?])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut batch = Vec::new();
+        loop {
+            let bad = |why: &dyn fmt::Display| {
+                A::Error::custom(format_args!("entry {}: {why}", batch.len()))
+            };
+            match seq.next_element::<Entry<'de>>() {
+                Ok(Some(entry)) => match self.resolve(&entry) {
+                    Ok(resolved) => batch.push(resolved),
+                    Err(why) => return Err(bad(&why)),
+                },
+                Ok(None) => return Ok(batch),
+                Err(why) => return Err(bad(&why)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service() -> Service {
+        Service::builder("sports")
+            .event("call")
+            .event("fetch")
+            .timed_event("query")
+            .build()
+            .unwrap()
+    }
+
+    fn recorded(body: &str) -> Result<(u64, u64), String> {
+        let service = service();
+        let accepted = Batch::parse(body.as_bytes(), &service).map_err(|error| error.to_string());
+        let accepted = accepted.map(Batch::record);
+        let total = service.snapshot().unwrap().total();
+        assert!(accepted.is_ok() || total == 0, "all or nothing");
+        accepted.map(|accepted| (accepted, total))
+    }
+
+    #[test]
+    fn one_entry_or_many() {
+        for (body, count) in [
+            (r#"{"event":"call"}"#, 1),
+            (r#"{"count":3,"event":"fetch"}"#, 3),
+            (r#"{"event":"c\u0061ll","count":0}"#, 0),
+            (r#" [{"event":"call"},{"event":"fetch","count":41}] "#, 42),
+            (r#"{"event":"query","duration_ms":12.5,"count":2}"#, 2),
+            (r#"{"event":"query","duration_ms":1e300}"#, 1),
+            (r#"{"event":"query","duration_ms":null}"#, 1),
+            ("[]", 0),
+        ] {
+            assert_eq!(recorded(body), Ok((count, count)), "{body}");
+        }
+    }
+
+    #[test]
+    fn durations_reach_the_timer() {
+        let service = service();
+        let body = br#"[{"event":"query","duration_ms":12.5,"count":2},{"event":"query"}]"#;
+        assert_eq!(Batch::parse(body, &service).unwrap().record(), 3);
+        let query = service.timer("query").unwrap().snapshot();
+        assert_eq!((query.events().total(), query.lifetime().count()), (3, 2));
+        assert_eq!(query.lifetime().sum(), Duration::from_millis(25));
+    }
+
+    #[test]
+    fn a_bad_entry_is_named_and_spoils_all() {
+        for (body, words) in [
+            (r#"[{"event":"call"},{"event":"cal"}]"#, "entry 1: unknown event \"cal\": service"),
+            (r#"[{"event":"call","count":-1}]"#, "entry 0: invalid value: integer `-1`"),
+            (r#"[{"event":"call","n":1}]"#, "entry 0: unknown field `n`, expected one of `event`,"),
+            (r#"[{"event":"call"},7]"#, "entry 1: invalid type: integer `7`"),
+            (r#"[{"event":"call"}"#, "EOF while parsing a list"),
+            (r#"{"event":"call","count":1099511627776}"#, "too large: at most 1099511627775"),
+            (r#"{"event":"call","count":1.5}"#, "invalid type: floating point `1.5`"),
+            (r#"{"event":"call","event":"call"}"#, "duplicate field `event`"),
+            (r#"{"count":1}"#, "missing field `event`"),
+            (r#"{"event":"call","duration_ms":1}"#, "\"call\" of service \"sports\" is not timed"),
+            (r#"{"event":"query","duration_ms":-1}"#, "duration_ms -1 is negative"),
+            (r#"{"event":"query","duration_ms":"1"}"#, "invalid type: string \"1\", expected f64"),
+            (r#"{"event":"call"} x"#, "trailing characters"),
+            (r#""call""#, "expected an entry {\"event\": NAME, \"count\": N} or an array"),
+            ("", "EOF"),
+        ] {
+            let error = recorded(body).unwrap_err();
+            assert!(error.contains(words), "{body}: {error}");
+        }
+        let error = Batch::parse(b"{\"event\":\"\xff\"}", &service()).err().unwrap();
+        assert!(error.to_string().contains("unicode"), "{error}");
+    }
+}

@@ -1,0 +1,14 @@
+//! From a request to its answer.
+
+mod body;
+mod bulk;
+mod documents;
+mod events;
+mod negotiate;
+mod query;
+pub(crate) mod response;
+mod route;
+mod router;
+mod scrape;
+
+pub use self::router::Router;

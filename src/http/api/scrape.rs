@@ -1,0 +1,93 @@
+//! `/metrics`: from the registry to a document.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::header::{CONTENT_ENCODING, HeaderValue, VARY};
+use hyper::{HeaderMap, StatusCode};
+
+use super::negotiate;
+use super::response::{Answer, document};
+use crate::export::exposition::encode;
+use crate::export::{EventSample, HostSample, Scrape, ServiceSample};
+use crate::fleet::{Service, Unavailable};
+
+/// The figures of these services now. One whose figures can't be had is shown as such, without
+/// them, and named in the log.
+pub(crate) fn scrape<'a>(
+    services: &[&'a Service],
+    host: Option<HostSample>,
+    rates: bool,
+) -> Scrape<'a> {
+    let events = services.iter().map(|service| service.events().len()).sum();
+    let mut scrape = Scrape {
+        services: Vec::with_capacity(services.len()),
+        events: Vec::with_capacity(events),
+        host,
+        rates,
+    };
+    for service in services {
+        let profile = service.profile();
+        let before = scrape.events.len();
+        let uptime = service.uptime();
+        let mut sampled = service.events().iter().map(|event| {
+            let timed = event.timer().map(|timer| timer.snapshot());
+            let mut snapshot = match &timed {
+                Some(timed) => timed.events().clone(),
+                None => event.snapshot()?,
+            };
+            snapshot.set_uptime(uptime);
+            scrape.events.push(EventSample {
+                service: service.name(),
+                event: event.name(),
+                total: snapshot.total(),
+                in_window: snapshot.events_in_window(),
+                per_second: profile.basis.rate(&snapshot),
+                last_event_age: snapshot.last_event_age(),
+                durations: timed.map(|timed| timed.lifetime().clone()),
+            });
+            Ok(())
+        });
+        let sampled: Result<(), Unavailable> = sampled.try_for_each(|sampled| sampled);
+        if let Err(error) = &sampled {
+            tracing::warn!(service = service.name(), %error, "left out of /metrics");
+            scrape.events.truncate(before);
+        }
+        scrape.services.push(ServiceSample {
+            name: service.name(),
+            category: &profile.category,
+            basis: profile.basis,
+            uptime: sampled.is_ok().then_some(uptime),
+        });
+    }
+    scrape
+}
+
+/// A scrape in the format and the encoding that the client prefers.
+pub(crate) fn answer(scrape: &Scrape<'_>, headers: &HeaderMap) -> Answer {
+    let format = negotiate::format(joined(headers, "accept").as_deref());
+    let text = encode(scrape, format).into_bytes();
+    let zip = negotiate::takes_gzip(joined(headers, "accept-encoding").as_deref());
+    let body = if zip { gzip(&text) } else { text };
+    let mut answer = document(StatusCode::OK, format.content_type(), Bytes::from(body));
+    let headers = answer.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    if zip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    answer
+}
+
+/// The lines of a header as one list. What isn't ASCII is as good as not there.
+fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    lines.map(str::to_owned).reduce(|all, line| all + "," + &line)
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
+    let written = encoder.write_all(text).and_then(|()| encoder.finish());
+    written.expect("writing to memory does not fail")
+}

@@ -1,0 +1,102 @@
+//! What becomes of a request.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::engine::Meter;
+use crate::fleet::{Service, ServiceBuilder, ServiceError};
+
+/// What became of a request. The discriminants are places in [`OUTCOMES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Informational,
+    Success,
+    Redirection,
+    ClientError,
+    ServerError,
+    /// A status from 600 on, which no standard knows.
+    Other,
+    /// The service behind the layer gave an error instead of a response.
+    Failed,
+    /// The future was dropped before there was a response.
+    Cancelled,
+}
+
+/// The events of the outcomes.
+pub(super) const OUTCOMES: [&str; 8] =
+    ["1xx", "2xx", "3xx", "4xx", "5xx", "other", "failed", "cancelled"];
+
+impl Outcome {
+    pub(super) fn of(status: StatusCode) -> Self {
+        match status.as_u16() / 100 {
+            1 => Self::Informational,
+            2 => Self::Success,
+            3 => Self::Redirection,
+            4 => Self::ClientError,
+            5 => Self::ServerError,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A service whose events are what can become of a request; for
+/// [`MeterLayer::outcomes`](super::MeterLayer::outcomes).
+///
+/// | event | what became of the request |
+/// |---|---|
+/// | `1xx` to `5xx` | a response with a status of this class |
+/// | `other` | a response with a status from 600 on |
+/// | `failed` | an error of the service behind the layer, and no response |
+/// | `cancelled` | no response: its future was dropped, because the client hung up, a timeout ran out or the handler panicked |
+pub fn outcomes(service: impl Into<String>) -> ServiceBuilder {
+    OUTCOMES.into_iter().fold(Service::builder(service), ServiceBuilder::event)
+}
+
+/// The events of gRPC's statuses, by number, and of calls that had none.
+pub(super) const GRPC_STATUSES: [&str; 18] = [
+    "ok",
+    "cancelled",
+    "unknown",
+    "invalid_argument",
+    "deadline_exceeded",
+    "not_found",
+    "already_exists",
+    "permission_denied",
+    "resource_exhausted",
+    "failed_precondition",
+    "aborted",
+    "out_of_range",
+    "unimplemented",
+    "internal",
+    "unavailable",
+    "data_loss",
+    "unauthenticated",
+    "no_status",
+];
+
+/// The place of `no_status`.
+pub(super) const NO_GRPC_STATUS: usize = GRPC_STATUSES.len() - 1;
+
+/// A service whose events are the statuses of gRPC in lower case, and `no_status` for a call that
+/// ended without one; for [`MeterLayer::grpc`](super::MeterLayer::grpc).
+pub fn grpc_statuses(service: impl Into<String>) -> ServiceBuilder {
+    GRPC_STATUSES.into_iter().fold(Service::builder(service), ServiceBuilder::event)
+}
+
+/// The meters of a service's events, in the order of `events`.
+pub(super) fn meters<const N: usize>(
+    service: &Service,
+    events: [&str; N],
+) -> Result<[Arc<Meter>; N], ServiceError> {
+    for event in events {
+        service.meter(event)?;
+    }
+    Ok(events.map(|event| service.meter(event).expect("it was there a moment ago")))
+}
+
+/// The status in trailers, or in the head of a response that has no more than that.
+pub(super) fn grpc_status(headers: &HeaderMap) -> Option<usize> {
+    let status = headers.get("grpc-status")?.to_str().ok()?.parse().ok()?;
+    (status < NO_GRPC_STATUS).then_some(status)
+}

@@ -1,0 +1,138 @@
+//! Requests by the route that they matched.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{Extensions, Method};
+use papaya::HashMap;
+
+use crate::engine::Meter;
+use crate::fleet::Naming;
+use crate::fleet::register;
+use crate::fleet::{Registry, ServiceError};
+
+const UNMATCHED: &str = "unmatched";
+const OVERFLOW: &str = "overflow";
+const ROUTES: usize = 100;
+
+/// Counts requests by the route that they matched, each route as an event of one service.
+///
+/// The route is what a function of one's own finds in the request's method and extensions, where
+/// a router leaves it: axum its `MatchedPath`. The path itself is not offered, because clients
+/// choose it.
+///
+/// An event is named after its route, in the alphabet of names: `/items/{id}` is `items_id`. If
+/// another route of that name came before, a mark made from the route is added
+/// (`items_id-1c2d3e4f`), so no two routes share an event. Requests without a route count as
+/// `unmatched`. Routes past the [cap](Self::cap) count together, as `overflow`.
+///
+/// Clones are the same.
+#[derive(Clone)]
+pub struct Routes(Arc<Inner>);
+
+type Find = dyn for<'a> Fn(&'a Method, &'a Extensions) -> Option<Cow<'a, str>> + Send + Sync;
+
+struct Inner {
+    registry: Registry,
+    service: String,
+    find: Box<Find>,
+    unmatched: Arc<Meter>,
+    overflow: Arc<Meter>,
+    meters: HashMap<String, Arc<Meter>>,
+    /// Also the lock under which routes are admitted.
+    admission: Mutex<Admission>,
+}
+
+struct Admission {
+    naming: Naming,
+    /// How many more routes get an event of their own.
+    left: usize,
+}
+
+impl Routes {
+    /// Routes as events of `service`, which is registered if it isn't there, and should have no
+    /// other use. `find` tells the route of a request.
+    ///
+    /// # Errors
+    ///
+    /// If `service` is no name for a service, or one is registered whose `unmatched` or
+    /// `overflow` has a source.
+    pub fn new<F>(
+        registry: &Registry,
+        service: impl Into<String>,
+        find: F,
+    ) -> Result<Self, ServiceError>
+    where
+        F: for<'a> Fn(&'a Method, &'a Extensions) -> Option<Cow<'a, str>> + Send + Sync + 'static,
+    {
+        let service = service.into();
+        let mut naming = Naming::default();
+        naming.reserve(UNMATCHED);
+        naming.reserve(OVERFLOW);
+        Ok(Self(Arc::new(Inner {
+            unmatched: register(registry, &service, UNMATCHED)?,
+            overflow: register(registry, &service, OVERFLOW)?,
+            registry: registry.clone(),
+            service,
+            find: Box::new(find),
+            meters: HashMap::new(),
+            admission: Mutex::new(Admission { naming, left: ROUTES }),
+        })))
+    }
+
+    /// How many more routes than have come so far get an event of their own. The default is 100.
+    #[must_use]
+    pub fn cap(self, cap: usize) -> Self {
+        self.0.admission.lock().unwrap_or_else(PoisonError::into_inner).left = cap;
+        self
+    }
+
+    pub(super) fn record(&self, method: &Method, extensions: &Extensions) {
+        let inner = &*self.0;
+        match (inner.find)(method, extensions) {
+            None => inner.unmatched.record(),
+            Some(route) => match inner.meters.pin().get(&*route) {
+                Some(meter) => meter.record(),
+                None => inner.admit(&route).record(),
+            },
+        }
+    }
+}
+
+impl Inner {
+    /// The meter of a route that has none yet.
+    #[cold]
+    fn admit(&self, route: &str) -> Arc<Meter> {
+        let mut admission = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
+        let meters = self.meters.pin();
+        // Another thread may have been here first.
+        if let Some(meter) = meters.get(route) {
+            return Arc::clone(meter);
+        }
+        if admission.left == 0 {
+            return Arc::clone(&self.overflow);
+        }
+        let Some(name) = admission.naming.name(route, |_| false) else {
+            return Arc::clone(&self.overflow);
+        };
+        match register(&self.registry, &self.service, &name) {
+            Ok(meter) => {
+                admission.left -= 1;
+                meters.insert(route.to_owned(), Arc::clone(&meter));
+                meter
+            }
+            // Somebody put a source in its place.
+            Err(_) => Arc::clone(&self.overflow),
+        }
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routes")
+            .field("service", &self.0.service)
+            .field("routes", &self.0.meters.pin().len())
+            .finish_non_exhaustive()
+    }
+}
