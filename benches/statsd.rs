@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tickring::statsd::{Listener, Receiver, bind_udp};
+use tickring::statsd::{Config, Listener, bind_udp};
 use tickring::{Registry, Service};
 
 const LINE: &str = "sports-data.api_call:1|c";
@@ -45,7 +45,7 @@ impl Tickring {
         let service = registry.register(service).expect("it is the first");
         let socket = bind_udp(([127, 0, 0, 1], 0).into()).expect("a free port on loopback");
         let address = socket.local_addr().expect("it is bound");
-        let listener = Receiver::new(registry).udp(socket).expect("a thread");
+        let listener = Config::new(registry).udp(socket).expect("a thread");
         Self { address, service, _listener: listener }
     }
 }

@@ -173,8 +173,8 @@ fn serve(registry: Registry) -> Result<SocketAddr, Box<dyn Error>> {
 fn main() -> Result<(), Box<dyn Error>> {
     let seconds = std::env::args().nth(1).map_or(Ok(300), |argument| argument.parse())?;
     let registry = Registry::new();
-    for profile in catalogue() {
-        registry.register(Service::from_catalogue(&profile.name)?)?;
+    for spec in catalogue() {
+        registry.register(Service::from_catalogue(&spec.name)?)?;
     }
     let meter = registry.get(SERVICE).ok_or("no such service")?.meter("event")?;
     let server = serve(registry.clone())?;

@@ -78,14 +78,14 @@ pub mod tower;
 #[doc(hidden)]
 pub use engine::internals;
 pub use engine::{
-    Clock, Diagnostics, Distribution, Lifetime, LocalMeter, ManualClock, Meter, Snapshot, Tick,
-    Timer, TimerSnapshot, Timing, diagnostics,
+    Clock, Diagnostics, Distribution, LocalMeter, ManualClock, Meter, SinceStart, Snapshot, Timer,
+    TimerSnapshot, Timing, diagnostics,
 };
 #[cfg(feature = "service")]
 pub use fleet::{
-    Basis, Event, EventFigures, EventRate, Figures, ProcessingTime, Profile, Reason, Registry,
-    RegistryError, Rejections, Service, ServiceBuilder, ServiceError, Services, Timestamp,
-    Unavailable, catalogue,
+    EventFigures, EventKind, EventRate, Figures, ProcessingTime, RateBasis, Registry,
+    RegistryError, RejectionReason, Rejections, Service, ServiceBuilder, ServiceError, ServiceSpec,
+    Services, Timestamp, Unavailable, catalogue,
 };
 
 /// Compiles the examples of the README.

@@ -9,15 +9,15 @@ use flate2::read::GzDecoder;
 use http_body_util::BodyExt;
 use hyper::{HeaderMap, Request, Response};
 use tickring::http::Router;
-use tickring::{Reason, Registry, Rejections, Service};
+use tickring::{Registry, RejectionReason, Rejections, Service};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 fn catalogue() -> Registry {
     let registry = Registry::new();
-    for profile in tickring::catalogue() {
-        registry.register(Service::from_catalogue(&profile.name).unwrap()).unwrap();
+    for spec in tickring::catalogue() {
+        registry.register(Service::from_catalogue(&spec.name).unwrap()).unwrap();
     }
     registry
 }
@@ -47,9 +47,9 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 #[tokio::test]
 async fn every_event_is_there_from_the_start() {
     let text = text(&Router::new(catalogue(), "admin-api"), "/metrics").await;
-    for profile in tickring::catalogue() {
-        for event in &profile.events {
-            let labels = format!("{{service=\"{}\",event=\"{event}\"}} 0", profile.name);
+    for spec in tickring::catalogue() {
+        for event in &spec.events {
+            let labels = format!("{{service=\"{}\",event=\"{event}\"}} 0", spec.name);
             for family in ["tickring_events_total", "tickring_events_in_window"] {
                 assert!(text.contains(&format!("\n{family}{labels}\n")), "{family}{labels}");
             }
@@ -137,7 +137,7 @@ async fn one_service_alone_is_shown_without_the_process() {
 #[tokio::test]
 async fn the_process_tells_of_its_engine_and_of_what_it_turned_away() {
     let rejections = Rejections::new();
-    rejections.count(Reason::UnknownService);
+    rejections.count(RejectionReason::UnknownService);
     let router = Router::new(catalogue(), "admin-api").rejections(rejections);
     let all = text(&router, "/metrics").await;
     for part in [

@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tickring::http::Router;
-use tickring::{ManualClock, Reason, Registry, Rejections, Service};
+use tickring::{ManualClock, Registry, RejectionReason, Rejections, Service};
 
 fn registry() -> Registry {
     let registry = Registry::new();
@@ -143,7 +143,7 @@ fn a_source_that_panics_is_unavailable() {
 #[test]
 fn services_are_listed_with_what_was_turned_away() {
     let rejections = Rejections::new();
-    rejections.count(Reason::Negative);
+    rejections.count(RejectionReason::Negative);
     let (status, document) = get(&router().rejections(rejections), "/api/v1/services");
     assert_eq!(status, 200);
     let sports = json!({

@@ -105,8 +105,8 @@ fn discovery_and_metrics_together_show_each_series_once() {
     let registry = Registry::new();
     let mut server = Server::new(registry.clone(), "admin-api");
     let mut first = None;
-    for profile in tickring::catalogue() {
-        registry.register(Service::from_catalogue(&profile.name).unwrap()).unwrap();
+    for spec in tickring::catalogue() {
+        registry.register(Service::from_catalogue(&spec.name).unwrap()).unwrap();
     }
     for name in ["admin-api", "data-api", "sports-data"] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -133,7 +133,7 @@ fn discovery_and_metrics_together_show_each_series_once() {
             events += usize::from(key.starts_with("tickring_events_total"));
         }
     }
-    let expected: usize = tickring::catalogue().iter().map(|profile| profile.events.len()).sum();
+    let expected: usize = tickring::catalogue().iter().map(|spec| spec.events.len()).sum();
     assert_eq!(events, expected);
     assert!(series.contains("tickring_http_accepted_total"));
 }

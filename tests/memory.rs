@@ -62,8 +62,8 @@ fn fifteen_services_with_four_threads_each_take_less_than_a_megabyte() {
     let _alone = alone();
     let registry = Registry::new();
     let services = measure(|| {
-        for profile in tickring::catalogue() {
-            let builder = Service::builder_from_catalogue(&profile.name).unwrap();
+        for spec in tickring::catalogue() {
+            let builder = Service::builder_from_catalogue(&spec.name).unwrap();
             registry.register(builder.clock(ManualClock::new()).build().unwrap()).unwrap();
         }
     });

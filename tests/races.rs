@@ -117,8 +117,8 @@ fn timed_recorders_race_a_reader() {
     };
     race(vec![Box::new(record), Box::new(record)], || {
         let snapshot = timer.snapshot();
-        assert!(snapshot.distribution().count() <= snapshot.lifetime().count());
-        assert!(snapshot.lifetime().count() <= snapshot.events().total());
+        assert!(snapshot.distribution().count() <= snapshot.since_start().count());
+        assert!(snapshot.since_start().count() <= snapshot.events().total());
     });
-    assert_eq!(timer.snapshot().lifetime().count(), 1 + 2 * STEPS_ROUNDS);
+    assert_eq!(timer.snapshot().since_start().count(), 1 + 2 * STEPS_ROUNDS);
 }

@@ -113,14 +113,14 @@ fn ai_automation_counts_three_operations_over_its_lifetime() {
 /// Both before the first event and after many.
 #[test]
 fn every_name_of_the_document_has_its_type() {
-    for profile in tickring::catalogue() {
-        let (clock, service) = from_catalogue(&profile.name);
+    for spec in tickring::catalogue() {
+        let (clock, service) = from_catalogue(&spec.name);
         for n in [0, 5] {
             for event in service.events() {
                 event.meter().unwrap().record_n(n);
             }
             let document = serde_json::to_value(service.event_rate_with_series()).unwrap();
-            check_types(&document, &profile.name, &profile.events);
+            check_types(&document, &spec.name, &spec.events);
             assert_eq!(document["last_event_age_seconds"].is_null(), n == 0);
             clock.advance(Duration::from_millis(2_700));
         }

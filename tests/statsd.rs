@@ -5,16 +5,16 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use tickring::statsd::{AutoRegister, Listener, Receiver, UnixSocket, bind_udp};
-use tickring::{Reason, Registry, Rejections, Service};
+use tickring::statsd::{AutoRegister, Config, Listener, UnixSocket, bind_udp};
+use tickring::{Registry, RejectionReason, Rejections, Service};
 
 /// Far more than anything here takes, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn registry() -> Registry {
     let registry = Registry::new();
-    for profile in tickring::catalogue() {
-        registry.register(Service::from_catalogue(&profile.name).unwrap()).unwrap();
+    for spec in tickring::catalogue() {
+        registry.register(Service::from_catalogue(&spec.name).unwrap()).unwrap();
     }
     registry
 }
@@ -31,7 +31,7 @@ fn wait_until(condition: impl Fn() -> bool) {
     }
 }
 
-fn udp(receiver: &Receiver) -> (Listener, SocketAddr) {
+fn udp(receiver: &Config) -> (Listener, SocketAddr) {
     let socket = bind_udp("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     (receiver.udp(socket).unwrap(), address)
@@ -40,7 +40,7 @@ fn udp(receiver: &Receiver) -> (Listener, SocketAddr) {
 #[test]
 fn datagrams_of_all_sizes_are_counted_whole() {
     let registry = registry();
-    let (listener, address) = udp(&Receiver::new(registry.clone()));
+    let (listener, address) = udp(&Config::new(registry.clone()));
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.connect(address).unwrap();
     client.send(b"").unwrap();
@@ -59,7 +59,7 @@ fn udp_and_unix_sockets_make_one_total() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("statsd.sock");
     let registry = registry();
-    let receiver = Receiver::new(registry.clone());
+    let receiver = Config::new(registry.clone());
     let (_udp, address) = udp(&receiver);
     let listener = receiver.unix(UnixSocket::bind(&path).unwrap()).unwrap();
     std::thread::scope(|scope| {
@@ -85,7 +85,7 @@ fn udp_and_unix_sockets_make_one_total() {
 #[test]
 fn what_was_sent_before_the_stop_is_counted() {
     let registry = registry();
-    let (listener, address) = udp(&Receiver::new(registry.clone()));
+    let (listener, address) = udp(&Config::new(registry.clone()));
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     for _ in 0..100 {
         client.send_to(b"data-api.request:1|c", address).unwrap();
@@ -99,7 +99,7 @@ fn a_unix_datagram_longer_than_is_read_loses_its_end_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("statsd.sock");
     let (registry, rejections) = (registry(), Rejections::new());
-    let receiver = Receiver::new(registry.clone()).rejections(rejections.clone());
+    let receiver = Config::new(registry.clone()).rejections(rejections.clone());
     let _listener = receiver.unix(UnixSocket::bind(&path).unwrap()).unwrap();
     let line = "data-api.request:1|c\n";
     let client = UnixDatagram::unbound().unwrap();
@@ -107,13 +107,13 @@ fn a_unix_datagram_longer_than_is_read_loses_its_end_alone() {
     client.send_to(b"admin-api:1|c", &path).unwrap();
     wait_until(|| total(&registry, "admin-api") == 1);
     assert_eq!(total(&registry, "data-api"), (65_536 / line.len()) as u64);
-    assert_eq!(rejections.get(Reason::TooLong), 1);
+    assert_eq!(rejections.get(RejectionReason::TooLong), 1);
 }
 
 #[test]
 fn a_flood_is_counted_or_shown_as_dropped_and_the_listener_goes_on() {
     let (registry, rejections) = (registry(), Rejections::new());
-    let receiver = Receiver::new(registry.clone()).rejections(rejections.clone());
+    let receiver = Config::new(registry.clone()).rejections(rejections.clone());
     let (listener, address) = udp(&receiver);
     let sent = 40_000;
     std::thread::scope(|scope| {
@@ -128,8 +128,10 @@ fn a_flood_is_counted_or_shown_as_dropped_and_the_listener_goes_on() {
         }
     });
     // Drops are looked for each second.
-    wait_until(|| total(&registry, "data-api") / 10 + rejections.get(Reason::KernelDrop) == sent);
-    assert_eq!(rejections.get(Reason::UnknownService), total(&registry, "data-api"));
+    wait_until(|| {
+        total(&registry, "data-api") / 10 + rejections.get(RejectionReason::KernelDrop) == sent
+    });
+    assert_eq!(rejections.get(RejectionReason::UnknownService), total(&registry, "data-api"));
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.send_to(b"admin-api.request:1|c", address).unwrap();
     wait_until(|| total(&registry, "admin-api") == 1);
@@ -140,9 +142,8 @@ fn a_flood_is_counted_or_shown_as_dropped_and_the_listener_goes_on() {
 fn two_listeners_admit_the_same_services_without_losing_an_event() {
     let directory = tempfile::tempdir().unwrap();
     let (registry, rejections) = (Registry::new(), Rejections::new());
-    let caps = AutoRegister { services: 20, events: 10 };
-    let receiver =
-        Receiver::new(registry.clone()).rejections(rejections.clone()).auto_register(caps);
+    let caps = AutoRegister { max_services: 20, max_events: 10 };
+    let receiver = Config::new(registry.clone()).rejections(rejections.clone()).auto_register(caps);
     let paths = [directory.path().join("a"), directory.path().join("b")];
     let listeners = paths.each_ref().map(|path| {
         let socket = UnixSocket::bind(path).unwrap();
@@ -163,5 +164,5 @@ fn two_listeners_admit_the_same_services_without_losing_an_event() {
     listeners.into_iter().for_each(Listener::stop);
     assert_eq!(registry.services().len(), 20);
     let counted: u64 = registry.services().iter().map(|s| s.snapshot().unwrap().total()).sum();
-    assert_eq!((counted, rejections.get(Reason::OverCap)), (4_000, 1_000));
+    assert_eq!((counted, rejections.get(RejectionReason::OverCap)), (4_000, 1_000));
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use http_support::{PATIENCE, Running, start};
 use serde_json::Value;
 use tickring::http::Limits;
-use tickring::statsd::{Receiver, bind_udp};
+use tickring::statsd::{Config, bind_udp};
 
 fn document(server: &Running) -> Value {
     let answer = server.get("/api/v1/services/enrichment-pipeline/event-rate");
@@ -24,7 +24,7 @@ fn durations_go_in_and_quantiles_come_out() {
     let server = start(Limits::default());
     let socket = bind_udp("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
-    let listener = Receiver::new(server.registry.clone()).udp(socket).unwrap();
+    let listener = Config::new(server.registry.clone()).udp(socket).unwrap();
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     // 1 to 1000 ms, in an order that is not theirs, and one event without a duration.
     for index in 0..1000_u64 {
@@ -76,7 +76,7 @@ fn durations_go_in_and_quantiles_come_out() {
     }
     // The exporter's own requests are timed: all that were answered before this one.
     let own = server.registry.get("admin-api").unwrap().timer("request").unwrap().snapshot();
-    assert!(own.lifetime().count() >= 2 && own.lifetime().count() <= own.events().total());
+    assert!(own.since_start().count() >= 2 && own.since_start().count() <= own.events().total());
     assert!(own.distribution().max() > Some(Duration::ZERO));
     listener.stop();
 }

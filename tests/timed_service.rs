@@ -57,27 +57,27 @@ fn a_service_described_anew_keeps_its_durations() {
     let plain = Arc::new(plain.build().unwrap());
     plain.meter("call").unwrap().record();
     // Timed from now on.
-    let next = Service::builder("a").timed_event("call").event("hit").carry_over(&plain);
+    let next = Service::builder("a").timed_event("call").event("hit").continuing(&plain);
     let timed = Arc::new(next.build().unwrap());
     let calls = timed.timer("call").unwrap();
     calls.record(Duration::from_nanos(7));
     clock.advance(Duration::from_secs(5));
     calls.record(Duration::from_nanos(7));
     let now = calls.snapshot();
-    assert_eq!((now.events().total(), now.lifetime().count()), (3, 2));
+    assert_eq!((now.events().total(), now.since_start().count()), (3, 2));
     assert_eq!(now.distribution().count(), 2);
     assert_eq!(plain.snapshot().unwrap().total(), 3);
     // Still timed.
-    let again = Service::builder("a").timed_event("call").carry_over(&timed);
+    let again = Service::builder("a").timed_event("call").continuing(&timed);
     let again = Arc::new(again.build().unwrap());
     assert!(Arc::ptr_eq(&again.timer("call").unwrap(), &calls));
     // No longer timed.
-    let untimed = Service::builder("a").event("call").carry_over(&again).build();
+    let untimed = Service::builder("a").event("call").continuing(&again).build();
     let untimed = Arc::new(untimed.unwrap());
     assert!(untimed.timer("call").is_err());
     assert_eq!(untimed.meter("call").unwrap().snapshot().total(), 3);
     // Timed again: by the same timer, so nobody's durations go anywhere else.
-    let again = Service::builder("a").timed_event("call").carry_over(&untimed).build().unwrap();
+    let again = Service::builder("a").timed_event("call").continuing(&untimed).build().unwrap();
     assert!(Arc::ptr_eq(&again.timer("call").unwrap(), &calls));
 }
 
@@ -89,11 +89,11 @@ fn an_event_that_is_timed_again_has_the_durations_of_all_who_recorded() {
     let first = Arc::new(builder().timed_event("call").build().unwrap());
     let kept = first.timer("call").unwrap();
     kept.record(Duration::from_nanos(7));
-    let untimed = Arc::new(builder().event("call").carry_over(&first).build().unwrap());
-    let again = builder().timed_event("call").carry_over(&untimed).build().unwrap();
+    let untimed = Arc::new(builder().event("call").continuing(&first).build().unwrap());
+    let again = builder().timed_event("call").continuing(&untimed).build().unwrap();
     again.timer("call").unwrap().record(Duration::from_nanos(7));
     kept.record(Duration::from_nanos(9));
     let now = again.timer("call").unwrap().snapshot();
-    assert_eq!((now.events().total(), now.lifetime().count()), (3, 3));
+    assert_eq!((now.events().total(), now.since_start().count()), (3, 3));
     assert_eq!(now.distribution().count(), 3);
 }

@@ -16,12 +16,12 @@ fn an_empty_timer_tells_nothing() {
     static IDLE: Timer = Timer::new();
     let now = IDLE.snapshot();
     let window = now.distribution();
-    assert_eq!((window.count(), now.lifetime().count(), now.events().total()), (0, 0, 0));
+    assert_eq!((window.count(), now.since_start().count(), now.events().total()), (0, 0, 0));
     assert!(window.is_empty());
     assert_eq!((window.min(), window.mean(), window.max()), (None, None, None));
     assert_eq!((window.quantile(0.0), window.quantile(1.0)), (None, None));
-    assert_eq!((now.lifetime().max(), now.lifetime().sum()), (None, Duration::ZERO));
-    assert!(now.lifetime().cumulative().all(|(_, count)| count == 0));
+    assert_eq!((now.since_start().max(), now.since_start().sum()), (None, Duration::ZERO));
+    assert!(now.since_start().cumulative().all(|(_, count)| count == 0));
 }
 
 /// No sample may be lost or counted twice while steps turn under recorders, readers look on, and
@@ -58,8 +58,8 @@ fn nothing_is_lost_or_doubled_at_a_turn() {
                     let now = timer.snapshot();
                     let count = now.distribution().count();
                     assert!(last <= count, "{count} after {last}");
-                    assert!(count <= now.lifetime().count());
-                    assert!(now.lifetime().count() <= now.events().total());
+                    assert!(count <= now.since_start().count());
+                    assert!(now.since_start().count() <= now.events().total());
                     last = count;
                 }
             });
@@ -74,11 +74,11 @@ fn nothing_is_lost_or_doubled_at_a_turn() {
         });
         let now = timer.snapshot();
         assert_eq!(now.events().total(), recorded);
-        assert_eq!(now.lifetime().count(), recorded);
+        assert_eq!(now.since_start().count(), recorded);
         assert_eq!(now.distribution().count(), recorded);
         clock.advance(Duration::from_secs(60));
         assert_eq!(timer.snapshot().distribution().count(), 0);
-        assert_eq!(timer.snapshot().lifetime().count(), recorded);
+        assert_eq!(timer.snapshot().since_start().count(), recorded);
     }
 }
 
@@ -105,9 +105,9 @@ fn threads_past_the_cap_record_all_the_same() {
     assert_eq!(timer.meter().shards(), 256);
     let now = timer.snapshot();
     let count = 4 * THREADS as u64;
-    assert_eq!((now.events().total(), now.lifetime().count()), (count, count));
+    assert_eq!((now.events().total(), now.since_start().count()), (count, count));
     assert_eq!(now.distribution().count(), count);
-    assert_eq!(now.lifetime().max(), Some(Duration::from_micros(269)));
+    assert_eq!(now.since_start().max(), Some(Duration::from_micros(269)));
     clock.advance(Duration::from_secs(55));
     assert_eq!(timer.snapshot().distribution().count(), 3 * THREADS as u64);
 }
@@ -119,8 +119,8 @@ fn a_dropped_timer_leaves_nothing_to_the_next() {
         let timer = Timer::with_clock(clock.clone());
         timer.record(ns(7));
         let now = timer.snapshot();
-        assert_eq!((now.distribution().count(), now.lifetime().count()), (1, 1));
-        assert_eq!(now.lifetime().sum(), ns(7));
+        assert_eq!((now.distribution().count(), now.since_start().count()), (1, 1));
+        assert_eq!(now.since_start().sum(), ns(7));
     }
 }
 
@@ -133,7 +133,7 @@ fn lifetime_figures_are_exact() {
     timer.record_n(Duration::from_secs(9), 0);
     timer.record(Duration::from_secs(7200));
     let now = timer.snapshot();
-    let lifetime = now.lifetime();
+    let lifetime = now.since_start();
     assert_eq!(lifetime.count(), 6);
     assert_eq!(lifetime.sum(), Duration::from_millis(6_010) + ns(1) + Duration::from_secs(3600));
     assert_eq!(lifetime.max(), Some(Duration::from_secs(3600)));
@@ -166,8 +166,8 @@ fn guards_record_once_or_not_at_all() {
     let call = || timer.time(|| panic!("half-way"));
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err());
     let now = timer.snapshot();
-    assert_eq!((now.events().total(), now.lifetime().count()), (4, 4));
-    assert_eq!((now.lifetime().sum(), now.lifetime().max()), (ns(60), Some(ns(30))));
+    assert_eq!((now.events().total(), now.since_start().count()), (4, 4));
+    assert_eq!((now.since_start().sum(), now.since_start().max()), (ns(60), Some(ns(30))));
     assert_eq!((now.distribution().min(), now.distribution().max()), (Some(ns(0)), Some(ns(30))));
 }
 
@@ -177,7 +177,7 @@ fn the_system_clock_times_too() {
     let timing = timer.start();
     let least = timing.elapsed();
     drop(timing);
-    assert!(timer.snapshot().lifetime().max() >= Some(least));
+    assert!(timer.snapshot().since_start().max() >= Some(least));
 }
 
 #[test]
@@ -200,10 +200,10 @@ fn extreme_weights_spoil_nothing() {
     timer.record_n(ns(5), u64::MAX);
     timer.record(ns(5));
     let now = timer.snapshot();
-    assert_eq!(now.lifetime().sum(), ns(u64::MAX));
+    assert_eq!(now.since_start().sum(), ns(u64::MAX));
     assert_eq!(now.distribution().min(), Some(ns(5)));
     assert!(now.distribution().mean() <= now.distribution().max());
-    assert!(now.distribution().count() <= now.lifetime().count());
+    assert!(now.distribution().count() <= now.since_start().count());
 }
 
 /// Words that were never written are of the first steps, and must not be taken for later ones.

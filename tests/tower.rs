@@ -284,10 +284,10 @@ async fn timed_requests_count_at_their_end() {
     });
     let Ok(response) = layer.layer(service).oneshot(get()).await;
     clock.advance(Duration::from_millis(1500));
-    assert_eq!(timer.snapshot().lifetime().count(), 0);
+    assert_eq!(timer.snapshot().since_start().count(), 0);
     drop(response);
     let life = timer.snapshot();
-    let life = life.lifetime();
+    let life = life.since_start();
     assert_eq!((life.count(), life.sum()), (1, Duration::from_millis(1500)));
     assert_eq!(timer.meter().snapshot().total(), 1);
 }
@@ -379,7 +379,7 @@ async fn a_registered_service_goes_on() {
     visit(&layer, Method::GET, Some("/more")).await;
     assert_eq!(before.meter("items").unwrap().snapshot().total(), 1);
     let after = registry.get("route").unwrap();
-    assert_eq!(after.profile().port, Some(9001));
+    assert_eq!(after.spec().port, Some(9001));
     assert_eq!(counted(&after), [("items", 1), ("more", 1)]);
 }
 

@@ -26,8 +26,9 @@ pub use loom::{sync::Arc, sync::mpsc, thread, thread_local};
 #[cfg(not(loom))]
 pub use std::{sync::Arc, sync::mpsc, thread, thread_local};
 
+use tickring::internals::Tick;
 pub use tickring::internals::{CAP, REACH, SLOTS};
-use tickring::{ManualClock, Meter, Tick};
+use tickring::{ManualClock, Meter};
 
 /// The tick `seconds` after the origin.
 #[must_use]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use serde_path_to_error::Segment;
-use tickring::{Profile, ServiceError};
+use tickring::{ServiceError, ServiceSpec};
 
 use crate::place::Step::{self, Index, Key};
 use crate::place::{line_at, line_of};
@@ -26,7 +26,7 @@ pub struct Config {
     pub statsd: StatsdKeys,
     /// The tables `[[service]]`.
     #[serde(rename = "service")]
-    pub services: Vec<Profile>,
+    pub services: Vec<ServiceSpec>,
 }
 
 /// What becomes of the built-in services.
@@ -179,7 +179,7 @@ impl File {
 }
 
 /// The key of a service that an error is about.
-fn key_of(service: &Profile, error: &ServiceError) -> &'static str {
+fn key_of(service: &ServiceSpec, error: &ServiceError) -> &'static str {
     match error {
         ServiceError::BadName { name } if *name == service.name => "name",
         ServiceError::UnknownEvent { .. } => "timed",

@@ -68,7 +68,7 @@ fn check_config(file: PathBuf) -> Result<(), Failure> {
     let shown = file.display().to_string();
     let args = ServeArgs::from_environment().unwrap_or_else(|error| error.exit());
     let settings = Settings::settle(&ServeArgs { config: Some(file), ..args })?;
-    let services = settings.profiles.len();
+    let services = settings.specs.len();
     let report = format!("{shown}: fine, {services} services on {}\n", settings.listen);
     print(report.as_bytes())
 }

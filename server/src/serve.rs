@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
 use tickring::http::Server;
-use tickring::statsd::{Listener, Receiver};
+use tickring::statsd::{self, Listener};
 use tickring::{Registry, Rejections};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -19,7 +19,7 @@ use crate::sockets::Sockets;
 /// Serves until a signal ends it.
 pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let settings = Settings::settle(args)?;
-    let registry = registry(&settings.profiles)?;
+    let registry = registry(&settings.specs)?;
     let sockets = Sockets::bind(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(system("can't start threads"))?;
@@ -45,7 +45,7 @@ async fn run(
         http = http.listen(listener, &service).map_err(system("can't listen"))?;
         tracing::info!("listening on http://{address} for {service}");
     }
-    let mut receiver = Receiver::new(registry.clone()).rejections(rejections);
+    let mut receiver = statsd::Config::new(registry.clone()).rejections(rejections);
     if let Some(caps) = settings.auto_register {
         receiver = receiver.auto_register(caps);
     }
@@ -113,8 +113,8 @@ async fn reload(mut hangup: Signal, args: ServeArgs, mut settings: Settings, reg
 
 fn reread(args: &ServeArgs, old: &Settings, registry: &Registry) -> Result<Settings, Failure> {
     let new = Settings::settle(args)?.with_host_of(old)?;
-    redescribe(registry, &old.profiles, &new.profiles)?;
-    let fixed = Settings { profiles: new.profiles.clone(), ..old.clone() };
+    redescribe(registry, &old.specs, &new.specs)?;
+    let fixed = Settings { specs: new.specs.clone(), ..old.clone() };
     if fixed != new {
         tracing::warn!("addresses, ports and caps stay as they were until the next start");
     }

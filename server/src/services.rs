@@ -1,11 +1,11 @@
 //! The registry, made from descriptions, and made over when they change.
 
-use tickring::{Profile, Registry, ServiceBuilder, ServiceError};
+use tickring::{Registry, ServiceBuilder, ServiceError, ServiceSpec};
 
 /// A registry of the described services.
-pub(crate) fn registry(profiles: &[Profile]) -> Result<Registry, ServiceError> {
+pub(crate) fn registry(specs: &[ServiceSpec]) -> Result<Registry, ServiceError> {
     let registry = Registry::new();
-    redescribe(&registry, &[], profiles)?;
+    redescribe(&registry, &[], specs)?;
     Ok(registry)
 }
 
@@ -13,28 +13,28 @@ pub(crate) fn registry(profiles: &[Profile]) -> Result<Registry, ServiceError> {
 /// what stays go on; what was admitted without a description stays.
 pub(crate) fn redescribe(
     registry: &Registry,
-    former: &[Profile],
-    now: &[Profile],
+    former: &[ServiceSpec],
+    now: &[ServiceSpec],
 ) -> Result<(), ServiceError> {
-    for profile in now {
-        let was = former.iter().find(|former| former.name == profile.name);
-        if was == Some(profile) {
+    for spec in now {
+        let was = former.iter().find(|former| former.name == spec.name);
+        if was == Some(spec) {
             continue;
         }
         registry.update(|services| {
-            let Some(known) = services.get(&profile.name) else {
-                return ServiceBuilder::from(profile.clone()).build();
+            let Some(known) = services.get(&spec.name) else {
+                return ServiceBuilder::from(spec.clone()).build();
             };
             let described = |event: &String| was.is_some_and(|was| was.events.contains(event));
-            let admitted = known.profile().events.iter().filter(|event| !described(event));
-            let new = |event: &&String| !profile.events.contains(event);
-            let builder = ServiceBuilder::from(profile.clone()).carry_over(known);
+            let admitted = known.spec().events.iter().filter(|event| !described(event));
+            let new = |event: &&String| !spec.events.contains(event);
+            let builder = ServiceBuilder::from(spec.clone()).continuing(known);
             admitted.filter(new).fold(builder, ServiceBuilder::event).build()
         })?;
     }
     let gone = former.iter().filter(|former| !now.iter().any(|now| now.name == former.name));
-    for profile in gone {
-        registry.remove(&profile.name);
+    for spec in gone {
+        registry.remove(&spec.name);
     }
     Ok(())
 }
@@ -44,10 +44,10 @@ mod tests {
     use super::*;
     use tickring::Service;
 
-    fn profile(name: &str, events: &[&str]) -> Profile {
+    fn spec(name: &str, events: &[&str]) -> ServiceSpec {
         let builder = Service::builder(name);
         let builder = events.iter().fold(builder, |builder, event| builder.event(*event));
-        builder.build().unwrap().profile().clone()
+        builder.build().unwrap().spec().clone()
     }
 
     fn names(registry: &Registry) -> Vec<String> {
@@ -56,22 +56,22 @@ mod tests {
 
     #[test]
     fn counts_go_on_and_what_is_no_longer_described_goes() {
-        let first = [profile("a", &["x", "y"]), profile("b", &["x"]), profile("c", &["x"])];
+        let first = [spec("a", &["x", "y"]), spec("b", &["x"]), spec("c", &["x"])];
         let registry = registry(&first).unwrap();
         for (service, event, count) in [("a", "x", 3), ("a", "y", 4), ("b", "x", 5)] {
             registry.get(service).unwrap().meter(event).unwrap().record_n(count);
         }
         // Admitted meanwhile: an event of `a`, and a service.
         let a = registry.get("a").unwrap();
-        let more = ServiceBuilder::from(a.profile().clone()).event("admitted").carry_over(&a);
+        let more = ServiceBuilder::from(a.spec().clone()).event("admitted").continuing(&a);
         registry.replace(more.build().unwrap()).meter("admitted").unwrap().record_n(6);
         registry.register(Service::builder("d").event("x").build().unwrap()).unwrap();
 
-        let second = [profile("a", &["z", "x"]), profile("b", &["x"]), profile("e", &["x"])];
+        let second = [spec("a", &["z", "x"]), spec("b", &["x"]), spec("e", &["x"])];
         redescribe(&registry, &first, &second).unwrap();
         assert_eq!(names(&registry), ["a", "b", "d", "e"]);
         let a = registry.get("a").unwrap();
-        assert_eq!(a.profile().events, ["z", "x", "admitted"]);
+        assert_eq!(a.spec().events, ["z", "x", "admitted"]);
         assert_eq!(a.snapshot().unwrap().total(), 3 + 6);
         assert_eq!(registry.get("b").unwrap().snapshot().unwrap().total(), 5);
     }

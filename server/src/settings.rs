@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tickring::statsd::AutoRegister;
-use tickring::{Profile, catalogue};
+use tickring::{ServiceSpec, catalogue};
 
 use crate::cli::ServeArgs;
 use crate::config::{Catalogue, Config, ConfigError, File, Udp};
@@ -18,14 +18,14 @@ const HOST_SERVICE: &str = "admin-api";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
-    /// The host's own service: one of the profiles.
+    /// The host's own service: one of the specs.
     pub(crate) service: String,
     pub(crate) service_ports: bool,
     pub(crate) statsd_udp: Option<SocketAddr>,
     pub(crate) statsd_unix: Option<PathBuf>,
     pub(crate) auto_register: Option<AutoRegister>,
     /// What is served; no name twice.
-    pub(crate) profiles: Vec<Profile>,
+    pub(crate) specs: Vec<ServiceSpec>,
 }
 
 /// Why it can't be served like that.
@@ -84,8 +84,8 @@ impl Settings {
         };
         let caps = AutoRegister::default();
         let caps = AutoRegister {
-            services: args.max_services.or(statsd.max_services).unwrap_or(caps.services),
-            events: args.max_events.or(statsd.max_events).unwrap_or(caps.events),
+            max_services: args.max_services.or(statsd.max_services).unwrap_or(caps.max_services),
+            max_events: args.max_events.or(statsd.max_events).unwrap_or(caps.max_events),
         };
         let auto_register = args.auto_register.or(statsd.auto_register).unwrap_or(false);
         let service = args.service.as_ref().or(server.service.as_ref());
@@ -96,7 +96,7 @@ impl Settings {
             statsd_udp,
             statsd_unix: args.statsd_unix.as_ref().or(statsd.unix.as_ref()).cloned(),
             auto_register: auto_register.then_some(caps),
-            profiles: profiles(config),
+            specs: specs(config),
         };
         settings.check(args, file.as_ref())?;
         Ok(settings)
@@ -104,15 +104,15 @@ impl Settings {
 
     /// The same, if it describes the host's own service of `running` too.
     pub(crate) fn with_host_of(self, running: &Self) -> Result<Self, SettingsError> {
-        if self.profiles.iter().any(|profile| profile.name == running.service) {
+        if self.specs.iter().any(|spec| spec.name == running.service) {
             return Ok(self);
         }
         Err(SettingsError::HostGone { name: running.service.clone() })
     }
 
     fn check(&self, args: &ServeArgs, file: Option<&File>) -> Result<(), SettingsError> {
-        if !self.profiles.iter().any(|profile| profile.name == self.service) {
-            let known = self.profiles.iter().map(|profile| profile.name.clone()).collect();
+        if !self.specs.iter().any(|spec| spec.name == self.service) {
+            let known = self.specs.iter().map(|spec| spec.name.clone()).collect();
             let unknown = SettingsError::UnknownService { name: self.service.clone(), known };
             return Err(match file.filter(|_| args.service.is_none()) {
                 Some(file) => {
@@ -126,14 +126,14 @@ impl Settings {
         if !self.service_ports {
             return Ok(());
         }
-        for (index, profile) in self.profiles.iter().enumerate() {
-            let Some(port) = profile.port.filter(|&port| port != 0) else { continue };
-            let same = |other: &&Profile| other.port == Some(port);
-            let Some(other) = self.profiles[..index].iter().find(same) else { continue };
-            let services = [other.name.clone(), profile.name.clone()];
+        for (index, spec) in self.specs.iter().enumerate() {
+            let Some(port) = spec.port.filter(|&port| port != 0) else { continue };
+            let same = |other: &&ServiceSpec| other.port == Some(port);
+            let Some(other) = self.specs[..index].iter().find(same) else { continue };
+            let services = [other.name.clone(), spec.name.clone()];
             let described = file.and_then(|file| {
                 let services = &file.config.services;
-                let index = services.iter().position(|service| service.name == profile.name)?;
+                let index = services.iter().position(|service| service.name == spec.name)?;
                 Some((file, index))
             });
             return Err(match described {
@@ -150,18 +150,18 @@ impl Settings {
 }
 
 /// The built-in services, if they are wanted, with those of the file in place of, or after, them.
-fn profiles(config: &Config) -> Vec<Profile> {
-    let mut profiles = match config.catalogue {
+fn specs(config: &Config) -> Vec<ServiceSpec> {
+    let mut specs = match config.catalogue {
         Catalogue::Extend => catalogue().to_vec(),
         Catalogue::Replace => Vec::new(),
     };
     for described in &config.services {
-        match profiles.iter_mut().find(|profile| profile.name == described.name) {
-            Some(profile) => profile.clone_from(described),
-            None => profiles.push(described.clone()),
+        match specs.iter_mut().find(|spec| spec.name == described.name) {
+            Some(spec) => spec.clone_from(described),
+            None => specs.push(described.clone()),
         }
     }
-    profiles
+    specs
 }
 
 #[cfg(test)]
@@ -183,7 +183,7 @@ mod tests {
         let settings = Settings::settle(&ServeArgs::default()).unwrap();
         assert_eq!(settings.listen, "127.0.0.1:8003".parse().unwrap());
         assert_eq!(settings.statsd_udp, Some("127.0.0.1:8125".parse().unwrap()));
-        assert_eq!((settings.service.as_str(), settings.profiles.len()), ("admin-api", 15));
+        assert_eq!((settings.service.as_str(), settings.specs.len()), ("admin-api", 15));
         assert_eq!((settings.service_ports, settings.auto_register), (false, None));
     }
 
@@ -194,7 +194,7 @@ mod tests {
         let settings = settle(ServeArgs::default(), text).unwrap();
         assert_eq!((settings.listen.port(), settings.service_ports), (1, true));
         assert_eq!(settings.statsd_udp, None);
-        let caps = AutoRegister { events: 5, ..AutoRegister::default() };
+        let caps = AutoRegister { max_events: 5, ..AutoRegister::default() };
         assert_eq!(settings.auto_register, Some(caps));
 
         let address = "127.0.0.1:2".parse().unwrap();
@@ -220,12 +220,12 @@ mod tests {
     fn a_file_extends_or_replaces_the_built_in_services() {
         let services = "[[service]]\nname = \"billing\"\nevents = [\"invoice\"]\n\
                         [[service]]\nname = \"admin-api\"\nevents = [\"call\"]\n";
-        let extended = settle(ServeArgs::default(), services).unwrap().profiles;
+        let extended = settle(ServeArgs::default(), services).unwrap().specs;
         assert_eq!(extended.len(), 16);
         assert_eq!((extended[2].name.as_str(), &*extended[2].events[0]), ("admin-api", "call"));
         assert_eq!(extended[15].name, "billing");
         let replaced = format!("catalogue = \"replace\"\n{services}");
-        assert_eq!(settle(ServeArgs::default(), &replaced).unwrap().profiles.len(), 2);
+        assert_eq!(settle(ServeArgs::default(), &replaced).unwrap().specs.len(), 2);
     }
 
     /// What the file that comes with the package says of itself.
@@ -234,7 +234,7 @@ mod tests {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/tickring.toml");
         let args = ServeArgs { config: Some(file.into()), ..ServeArgs::default() };
         let mut settings = Settings::settle(&args).unwrap();
-        assert_eq!(settings.profiles.pop().unwrap().name, "billing");
+        assert_eq!(settings.specs.pop().unwrap().name, "billing");
         assert_eq!(settings, Settings::settle(&ServeArgs::default()).unwrap());
     }
 

@@ -54,19 +54,19 @@ fn http_addresses(settings: &Settings) -> Result<Vec<(SocketAddr, String)>, Fail
         IpAddr::V4(ip) => ip == Ipv4Addr::LOCALHOST || ip.is_unspecified(),
         IpAddr::V6(ip) => ip.is_unspecified(),
     };
-    let profiles = settings.profiles.iter().filter(|_| settings.service_ports);
-    for profile in profiles {
-        let Some(port) = profile.port else { continue };
+    let specs = settings.specs.iter().filter(|_| settings.service_ports);
+    for spec in specs {
+        let Some(port) = spec.port else { continue };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         if taken && port == settings.listen.port() && port != 0 {
-            if profile.name == settings.service {
+            if spec.name == settings.service {
                 continue;
             }
             let error = io::ErrorKind::AddrInUse.into();
-            let wanted_by = format!("{}, and the main listener", profile.name);
+            let wanted_by = format!("{}, and the main listener", spec.name);
             return Err(refused(format!("TCP port {address}"), wanted_by, error));
         }
-        addresses.push((address, profile.name.clone()));
+        addresses.push((address, spec.name.clone()));
     }
     Ok(addresses)
 }

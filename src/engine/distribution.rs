@@ -15,7 +15,7 @@ use crate::engine::snapshot::Snapshot;
 pub struct TimerSnapshot {
     events: Snapshot,
     distribution: Distribution,
-    lifetime: Lifetime,
+    since_start: SinceStart,
 }
 
 /// How long the events of the last minute took.
@@ -42,13 +42,13 @@ pub struct Distribution {
 
 /// How long the events since the start took.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lifetime(LifeSums);
+pub struct SinceStart(LifeSums);
 
 impl TimerSnapshot {
     pub(super) fn new(events: Snapshot, filled: Vec<Filled>, life: LifeSums) -> Self {
-        let count = filled.iter().map(|&(_, n)| n).sum();
+        let count = filled.iter().map(|found| found.count).sum();
         let distribution = Distribution { filled, count };
-        Self { events, distribution, lifetime: Lifetime(life) }
+        Self { events, distribution, since_start: SinceStart(life) }
     }
 
     /// Makes the figures of the meter those of one that has been up for so long.
@@ -71,8 +71,8 @@ impl TimerSnapshot {
 
     /// The durations since the start.
     #[must_use]
-    pub fn lifetime(&self) -> &Lifetime {
-        &self.lifetime
+    pub fn since_start(&self) -> &SinceStart {
+        &self.since_start
     }
 }
 
@@ -95,7 +95,7 @@ impl Distribution {
         let sums = self
             .filled
             .iter()
-            .map(|&(bucket, n)| u128::from(middle(usize::from(bucket))) * u128::from(n));
+            .map(|found| u128::from(middle(usize::from(found.bucket))) * u128::from(found.count));
         let mean = sums.sum::<u128>().checked_div(self.count.into())?;
         // No more than the largest sample.
         Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
@@ -140,7 +140,7 @@ impl Distribution {
             let rank = self.rank(q);
             while seen < rank {
                 last = rest.next();
-                seen += last?.1;
+                seen += last?.count;
             }
             last.map(of)
         })
@@ -156,7 +156,7 @@ impl Distribution {
     }
 }
 
-impl Lifetime {
+impl SinceStart {
     /// How many samples there were.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -182,6 +182,6 @@ impl Lifetime {
     }
 }
 
-fn of(&(bucket, _): &Filled) -> Duration {
-    Duration::from_nanos(middle(usize::from(bucket)))
+fn of(found: &Filled) -> Duration {
+    Duration::from_nanos(middle(usize::from(found.bucket)))
 }

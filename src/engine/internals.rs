@@ -7,9 +7,10 @@ use crate::engine::meter::Meter;
 use crate::engine::seconds::{self, Sums, ring, shared};
 use crate::engine::shards::roster;
 use crate::engine::shards::shard::{self, Token};
-use crate::engine::time::{self, Moment, Tick};
+use crate::engine::time::{self, ManualClock, Moment};
 
 pub use crate::engine::durations::internals::{Durations, STEPS};
+pub use crate::engine::time::tick::Tick;
 
 /// Buckets of a ring.
 pub const SLOTS: u64 = time::SLOTS as u64;
@@ -205,6 +206,12 @@ impl TickCell {
     pub fn advance_to(&self, tick: Tick) {
         self.0.advance_to(tick);
     }
+}
+
+/// The second that a reader finds on `clock`; helps the published tick there.
+#[must_use]
+pub fn read_clock(clock: &ManualClock) -> Tick {
+    clock.now().tick()
 }
 
 /// The key that threads find their shard of `meter` by.

@@ -15,13 +15,13 @@ mod timer;
 mod timing;
 
 pub use self::diagnostics::{Diagnostics, diagnostics};
-pub use self::distribution::{Distribution, Lifetime, TimerSnapshot};
+pub use self::distribution::{Distribution, SinceStart, TimerSnapshot};
 pub use self::meter::{LocalMeter, Meter};
 pub use self::snapshot::Snapshot;
 #[cfg(feature = "service")]
 pub(crate) use self::snapshot::WINDOW;
 #[cfg(feature = "service")]
 pub(crate) use self::time::Moment;
-pub use self::time::{Clock, ManualClock, Tick};
+pub use self::time::{Clock, ManualClock};
 pub use self::timer::Timer;
 pub use self::timing::Timing;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::engine::distribution::TimerSnapshot;
 use crate::engine::durations::layout;
+use crate::engine::durations::reader::{self, Filled};
 use crate::engine::durations::shared::Steps;
+use crate::engine::durations::since_start::LifeSums;
 use crate::engine::durations::word::Step;
 use crate::engine::meter::Meter;
 use crate::engine::shards::shard::Shard;
@@ -34,7 +36,7 @@ use crate::engine::timing::Timing;
 /// assert_eq!(now.events().total(), 3);
 /// let longest = now.distribution().max().unwrap();
 /// assert!(longest.abs_diff(Duration::from_millis(12)) < Duration::from_micros(400));
-/// assert_eq!(now.lifetime().max(), Some(Duration::from_millis(12)));
+/// assert_eq!(now.since_start().max(), Some(Duration::from_millis(12)));
 /// ```
 ///
 /// Recording has all the properties that it has on a meter: it takes no lock, reads no clock,
@@ -43,7 +45,7 @@ use crate::engine::timing::Timing;
 /// # What it keeps
 ///
 /// A [`Distribution`](crate::Distribution) of the last minute, in buckets that are at most a sixteenth wide, so that
-/// what is told of it is within 3.2 % of the truth; and the [`Lifetime`](crate::Lifetime) figures since the start,
+/// what is told of it is within 3.2 % of the truth; and the [`SinceStart`](crate::SinceStart) figures since the start,
 /// which are exact. Durations of more than an hour are taken as an hour.
 ///
 /// # Limits
@@ -229,6 +231,27 @@ impl Timer {
         let in_time =
             self.meter().read_into(&mut events, now) && Step::of(self.meter().tick()) <= step;
         in_time.then(|| TimerSnapshot::new(events, filled, life))
+    }
+
+    /// The window's counts, as of step `now`.
+    fn read_window(&self, now: Step) -> Vec<Filled> {
+        if self.steps.get().is_none() && self.meter().shards() == 0 {
+            return Vec::new();
+        }
+        let shards = self.meter().roster().shards();
+        reader::read(self.steps(), shards.filter_map(|shard| shard.times()), now)
+    }
+
+    /// What was seen since the start. To be read after the window.
+    fn read_life(&self) -> LifeSums {
+        let mut sums = LifeSums::default();
+        for times in self.meter().roster().shards().filter_map(|shard| shard.times()) {
+            times.read_life(&mut sums);
+        }
+        if let Some(steps) = self.steps.get() {
+            steps.life.read(&mut sums);
+        }
+        sums
     }
 
     pub(crate) fn clock(&self) -> &Clock {

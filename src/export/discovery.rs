@@ -80,7 +80,7 @@ pub(crate) fn targets(
         if let Some(address) = own.get(service.name()) {
             let labels = BTreeMap::from([
                 ("__meta_tickring_service", service.name().to_owned()),
-                ("__meta_tickring_category", service.profile().category.clone()),
+                ("__meta_tickring_category", service.spec().category.clone()),
             ]);
             groups.push(group(authority(*address, host), labels));
         }

@@ -5,8 +5,6 @@
 
 use std::fmt::{Display, Write};
 
-use super::{Scrape, families};
-
 /// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -23,17 +21,6 @@ impl Format {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         }
     }
-}
-
-/// The document of a scrape. Allocates for the document, not for its samples.
-pub(crate) fn encode(scrape: &Scrape<'_>, format: Format) -> String {
-    // A sample takes about a hundred bytes, and an event has four.
-    let mut out = String::with_capacity(8192 + 400 * scrape.events.len());
-    families::write(scrape, &mut Page { format, out: &mut out });
-    if format == Format::OpenMetrics {
-        out.push_str("# EOF\n");
-    }
-    out
 }
 
 /// What is known of a family before any sample.
@@ -96,7 +83,18 @@ pub(super) struct Samples<'a> {
     out: &'a mut String,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    pub(super) fn new(format: Format, out: &'a mut String) -> Self {
+        Self { format, out }
+    }
+
+    /// Ends the document.
+    pub(super) fn end(self) {
+        if self.format == Format::OpenMetrics {
+            self.out.push_str("# EOF\n");
+        }
+    }
+
     /// Begins a family.
     pub(super) fn family(&mut self, family: &Family) -> Samples<'_> {
         let Family { name, kind, unit, help } = family;
@@ -163,8 +161,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::export::{EventSample, HostSample, HttpSample, ServiceSample};
-    use crate::{Basis, Diagnostics, Reason};
+    use crate::export::families::encode;
+    use crate::export::{EventSample, HostSample, HttpSample, Scrape, ServiceSample};
+    use crate::{Diagnostics, RateBasis, RejectionReason};
 
     fn scrape() -> Scrape<'static> {
         Scrape {
@@ -172,13 +171,13 @@ mod tests {
                 ServiceSample {
                     name: "front",
                     category: "a \"b\" \\ c\nd é",
-                    basis: Basis::Rolling,
+                    basis: RateBasis::Rolling,
                     uptime: Some(Duration::from_millis(61_500)),
                 },
                 ServiceSample {
                     name: "broken",
                     category: "core",
-                    basis: Basis::Lifetime,
+                    basis: RateBasis::Lifetime,
                     uptime: None,
                 },
             ],
@@ -261,7 +260,7 @@ tickring_last_event_age_seconds{service="front",event="hit"} 0
         timer.record_n(Duration::from_millis(5), 2);
         timer.record(Duration::from_secs(400));
         let mut scrape = scrape();
-        scrape.events[1].durations = Some(timer.snapshot().lifetime().clone());
+        scrape.events[1].durations = Some(timer.snapshot().since_start().clone());
         let labels = "service=\"front\",event=\"miss\"";
         let text = encode(&scrape, Format::Text);
         for line in [
@@ -295,7 +294,7 @@ tickring_last_event_age_seconds{service="front",event="hit"} 0
                 saturated_records: 3,
                 shards: 4,
             },
-            rejected: vec![(Reason::Malformed, 5), (Reason::Negative, 0)],
+            rejected: vec![(RejectionReason::Malformed, 5), (RejectionReason::Negative, 0)],
             http: Some(HttpSample { open: 6, most: 7, accepted: 8, accept_failures: 9 }),
         });
         let text = encode(&scrape, Format::Text);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::exposition::{Family, Kind, Page};
+use super::exposition::{Family, Format, Kind, Page};
 use super::scrape::{HostSample, Scrape};
 
 const SERVICE: Family = Family {
@@ -111,8 +111,18 @@ const ACCEPT_FAILURES: Family = Family {
     help: "Failures to accept an HTTP connection, as for want of file descriptors.",
 };
 
+/// The document of a scrape. Allocates for the document, not for its samples.
+pub(crate) fn encode(scrape: &Scrape<'_>, format: Format) -> String {
+    // A sample takes about a hundred bytes, and an event has four.
+    let mut out = String::with_capacity(8192 + 400 * scrape.events.len());
+    let mut page = Page::new(format, &mut out);
+    write(scrape, &mut page);
+    page.end();
+    out
+}
+
 /// All samples of a family stand together, as both formats ask for.
-pub(super) fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) {
+fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) {
     services(scrape, page);
     events(scrape, page);
     if let Some(host) = &scrape.host {
@@ -124,8 +134,8 @@ fn services(scrape: &Scrape<'_>, page: &mut Page<'_>) {
     let mut family = page.family(&SERVICE);
     for service in &scrape.services {
         let basis = match service.basis {
-            crate::fleet::Basis::Rolling => "rolling",
-            crate::fleet::Basis::Lifetime => "lifetime",
+            crate::fleet::RateBasis::Rolling => "rolling",
+            crate::fleet::RateBasis::Lifetime => "lifetime",
         };
         let labels = [("service", service.name), ("category", service.category), ("basis", basis)];
         family.sample(&labels, 1);
@@ -211,11 +221,5 @@ fn process(host: &HostSample, page: &mut Page<'_>) {
         page.family(&CONNECTIONS_LIMIT).sample(&[], http.most);
         page.family(&ACCEPTED).sample(&[], http.accepted);
         page.family(&ACCEPT_FAILURES).sample(&[], http.accept_failures);
-    }
-}
-
-impl super::EventSample<'_> {
-    fn labels(&self) -> [(&'static str, &str); 2] {
-        [("service", self.service), ("event", self.event)]
     }
 }

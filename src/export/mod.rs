@@ -2,7 +2,7 @@
 
 pub(crate) mod discovery;
 pub(crate) mod exposition;
-mod families;
+pub(crate) mod families;
 mod scrape;
 
 pub(crate) use scrape::{EventSample, HostSample, HttpSample, Scrape, ServiceSample};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::engine::{Diagnostics, Lifetime};
-use crate::fleet::{Basis, Reason};
+use crate::engine::{Diagnostics, SinceStart};
+use crate::fleet::{RateBasis, RejectionReason};
 
 /// The figures of services, and of the process if it is asked for as well.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Scrape<'a> {
 pub(crate) struct ServiceSample<'a> {
     pub(crate) name: &'a str,
     pub(crate) category: &'a str,
-    pub(crate) basis: Basis,
+    pub(crate) basis: RateBasis,
     /// Nothing if the figures can't be had.
     pub(crate) uptime: Option<Duration>,
 }
@@ -36,14 +36,14 @@ pub(crate) struct EventSample<'a> {
     pub(crate) per_second: f64,
     pub(crate) last_event_age: Option<Duration>,
     /// If the event is timed.
-    pub(crate) durations: Option<Lifetime>,
+    pub(crate) durations: Option<SinceStart>,
 }
 
 #[derive(Debug)]
 pub(crate) struct HostSample {
     pub(crate) version: &'static str,
     pub(crate) engine: Diagnostics,
-    pub(crate) rejected: Vec<(Reason, u64)>,
+    pub(crate) rejected: Vec<(RejectionReason, u64)>,
     pub(crate) http: Option<HttpSample>,
 }
 
@@ -53,4 +53,10 @@ pub(crate) struct HttpSample {
     pub(crate) most: u64,
     pub(crate) accepted: u64,
     pub(crate) accept_failures: u64,
+}
+
+impl EventSample<'_> {
+    pub(super) fn labels(&self) -> [(&'static str, &str); 2] {
+        [("service", self.service), ("event", self.event)]
+    }
 }

@@ -15,7 +15,7 @@ pub(crate) fn register(
     let registered = registry.update(|services| {
         let builder = match services.get(service) {
             Some(known) if known.event(event).is_some() => return Err(Ok(Arc::clone(known))),
-            Some(known) => ServiceBuilder::from(known.profile().clone()).carry_over(known),
+            Some(known) => ServiceBuilder::from(known.spec().clone()).continuing(known),
             None => Service::builder(service),
         };
         builder.event(event).build().map_err(Err)

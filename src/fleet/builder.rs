@@ -2,81 +2,62 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::service::FiguresFrom;
-use super::{Basis, Event, Profile, Service, ServiceError};
+use super::service::{FiguresFrom, Source};
+use super::{EventKind, RateBasis, Service, ServiceError, ServiceSpec};
 use crate::engine::{Clock, Snapshot};
-
-type BoxedError = Box<dyn Error + Send + Sync>;
-
-/// Where an event's figures come from when no meter of this service counts it.
-#[derive(Clone)]
-pub(super) struct Source(Arc<dyn Fn() -> Result<Snapshot, BoxedError> + Send + Sync>);
-
-impl Source {
-    pub(super) fn ask(&self) -> Result<Snapshot, BoxedError> {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Source")
-    }
-}
 
 /// Builds a [`Service`]; made by [`Service::builder`].
 #[derive(Debug)]
 #[must_use = "nothing is built until `build` is called"]
 pub struct ServiceBuilder {
-    profile: Profile,
+    spec: ServiceSpec,
     clock: Clock,
     sources: HashMap<String, Source>,
     former: Option<Arc<Service>>,
 }
 
-impl From<Profile> for ServiceBuilder {
-    fn from(profile: Profile) -> Self {
-        Self { profile, clock: Clock::System, sources: HashMap::new(), former: None }
+impl From<ServiceSpec> for ServiceBuilder {
+    fn from(spec: ServiceSpec) -> Self {
+        Self { spec, clock: Clock::System, sources: HashMap::new(), former: None }
     }
 }
 
 impl ServiceBuilder {
     pub(super) fn new(name: String) -> Self {
-        Self::from(Profile::new(name))
+        Self::from(ServiceSpec::new(name))
     }
 
     /// The loopback port of the service's own endpoint.
     pub fn port(mut self, port: u16) -> Self {
-        self.profile.port = Some(port);
+        self.spec.port = Some(port);
         self
     }
 
     /// A word to group services by. The default is `other`.
     pub fn category(mut self, category: impl Into<String>) -> Self {
-        self.profile.category = category.into();
+        self.spec.category = category.into();
         self
     }
 
-    /// What the service's rate is. The default is [`Basis::Rolling`].
-    pub fn basis(mut self, basis: Basis) -> Self {
-        self.profile.basis = basis;
+    /// What the service's rate is. The default is [`RateBasis::Rolling`].
+    pub fn basis(mut self, basis: RateBasis) -> Self {
+        self.spec.basis = basis;
         self
     }
 
     /// One more kind of event to count.
     pub fn event(mut self, name: impl Into<String>) -> Self {
-        self.profile.events.push(name.into());
+        self.spec.events.push(name.into());
         self
     }
 
     /// One more kind of event to count, which also takes a while that is to be known.
     pub fn timed_event(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
-        self.profile.timed.push(name.clone());
+        self.spec.timed.push(name.clone());
         self.event(name)
     }
 
@@ -100,8 +81,8 @@ impl ServiceBuilder {
         F: Fn() -> Result<Snapshot, Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
     {
         let event = event.into();
-        self.profile.events.push(event.clone());
-        self.sources.insert(event, Source(Arc::new(source)));
+        self.spec.events.push(event.clone());
+        self.sources.insert(event, Source::new(source));
         self
     }
 
@@ -114,7 +95,7 @@ impl ServiceBuilder {
     /// Goes on from `former`: same clock and start, and for each event that it has already the
     /// same meter, timer or source, so that no count is lost when a service is described anew.
     /// An event that was not timed before can be from now on.
-    pub fn carry_over(mut self, former: &Arc<Service>) -> Self {
+    pub fn continuing(mut self, former: &Arc<Service>) -> Self {
         self.clock = former.clock.clone();
         self.former = Some(Arc::clone(former));
         self
@@ -127,23 +108,23 @@ impl ServiceBuilder {
     /// If a name is not of the form that names have, or an event is missing, comes twice or is
     /// timed without being an event.
     pub fn build(self) -> Result<Service, ServiceError> {
-        let Self { profile, clock, mut sources, former } = self;
-        profile.check()?;
+        let Self { spec, clock, mut sources, former } = self;
+        spec.check()?;
         let event = |name: &String| {
             let former = former.as_ref().and_then(|former| former.event(name));
-            let timed = profile.timed.contains(name);
+            let timed = spec.timed.contains(name);
             let figures = match (sources.remove(name), former) {
                 (Some(source), _) => FiguresFrom::Source(source),
                 (None, Some(former)) => former.figures.carried_over(timed),
                 (None, None) => FiguresFrom::recorded(&clock, timed),
             };
-            Event { name: name.as_str().into(), figures }
+            EventKind { name: name.as_str().into(), figures }
         };
-        let events: Vec<Event> = profile.events.iter().map(event).collect();
+        let events: Vec<EventKind> = spec.events.iter().map(event).collect();
         let by_name = events.iter().enumerate().map(|(index, event)| (event.name.clone(), index));
         let by_name = by_name.collect();
         let started = former.as_ref().map_or_else(|| clock.now(), |former| former.started);
         let started_at = former.as_ref().map_or_else(SystemTime::now, |former| former.started_at);
-        Ok(Service { profile, clock, started, started_at, events, by_name })
+        Ok(Service { spec, clock, started, started_at, events, by_name })
     }
 }

@@ -4,8 +4,6 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
-use super::catalogue;
-
 /// Why a service can't be built, or has no such meter or timer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,6 +17,8 @@ pub enum ServiceError {
     NotInCatalogue {
         /// The name.
         name: String,
+        /// The names that the catalogue has.
+        known: Vec<String>,
     },
     /// The service counts nothing.
     NoEvents {
@@ -66,8 +66,7 @@ impl fmt::Display for ServiceError {
                 f,
                 "bad name {name:?}: a service or event is named by 1 to 128 of A-Z a-z 0-9 _ -"
             ),
-            Self::NotInCatalogue { name } => {
-                let known: Vec<_> = catalogue().iter().map(|profile| &*profile.name).collect();
+            Self::NotInCatalogue { name, known } => {
                 write!(f, "no service {name:?} in the catalogue, which has: {}", known.join(", "))
             }
             Self::NoEvents { service } => {
@@ -123,43 +122,43 @@ impl Error for RegistryError {}
 #[derive(Debug)]
 pub struct Unavailable {
     event: Box<str>,
-    reason: Reason,
+    cause: Cause,
 }
 
 #[derive(Debug)]
-enum Reason {
+enum Cause {
     Failed(Box<dyn Error + Send + Sync>),
     Panicked(String),
 }
 
 impl Unavailable {
     pub(super) fn failed(event: &str, error: Box<dyn Error + Send + Sync>) -> Self {
-        Self { event: event.into(), reason: Reason::Failed(error) }
+        Self { event: event.into(), cause: Cause::Failed(error) }
     }
 
     pub(super) fn panicked(event: &str, panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let text = text.unwrap_or("no message").to_owned();
-        Self { event: event.into(), reason: Reason::Panicked(text) }
+        Self { event: event.into(), cause: Cause::Panicked(text) }
     }
 }
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let event = &self.event;
-        match &self.reason {
-            Reason::Failed(error) => write!(f, "the source of event {event:?} failed: {error}"),
-            Reason::Panicked(text) => write!(f, "the source of event {event:?} panicked: {text}"),
+        match &self.cause {
+            Cause::Failed(error) => write!(f, "the source of event {event:?} failed: {error}"),
+            Cause::Panicked(text) => write!(f, "the source of event {event:?} panicked: {text}"),
         }
     }
 }
 
 impl Error for Unavailable {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.reason {
-            Reason::Failed(error) => Some(error.as_ref()),
-            Reason::Panicked(_) => None,
+        match &self.cause {
+            Cause::Failed(error) => Some(error.as_ref()),
+            Cause::Panicked(_) => None,
         }
     }
 }

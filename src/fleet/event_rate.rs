@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Basis, ProcessingTime, Service, Unavailable};
+use super::{ProcessingTime, RateBasis, Service, Unavailable};
 use crate::engine::{Snapshot, WINDOW};
 
 const WINDOW_MINUTES: u64 = WINDOW.as_secs() / 60;
@@ -68,7 +68,7 @@ pub struct Figures {
     /// The length of the window.
     pub window_minutes: u64,
     /// What the rate is.
-    pub rate_basis: Basis,
+    pub rate_basis: RateBasis,
     /// See [`Snapshot::events_in_window`].
     pub events_in_window: u64,
     /// See [`Snapshot::covered`].
@@ -77,7 +77,7 @@ pub struct Figures {
     pub peak_events_per_second: u64,
     /// See [`Snapshot::last_event_age`].
     pub last_event_age_seconds: Option<f64>,
-    /// Event by event, in the order of the service's profile.
+    /// Event by event, in the order of the service's spec.
     #[serde(serialize_with = "as_map")]
     pub events: Vec<(String, EventFigures)>,
     /// See [`Snapshot::per_second`]; only if asked for.
@@ -144,7 +144,7 @@ impl EventRate {
 impl Figures {
     fn of(service: &Service, series: bool) -> Result<Self, Unavailable> {
         // One reading of the clock for all that the document tells.
-        let (basis, clock, now) = (service.profile().basis, &service.clock, service.clock.now());
+        let (basis, clock, now) = (service.spec().basis, &service.clock, service.clock.now());
         let uptime = now.since(service.started);
         let mut all = Snapshot::sum(std::iter::empty(), uptime);
         // One by one, and in place: a snapshot is half a kibibyte.
@@ -185,7 +185,7 @@ impl Figures {
 }
 
 impl EventFigures {
-    fn of(snapshot: &Snapshot, basis: Basis, processing_time: Option<ProcessingTime>) -> Self {
+    fn of(snapshot: &Snapshot, basis: RateBasis, processing_time: Option<ProcessingTime>) -> Self {
         Self {
             total: snapshot.total(),
             events_in_window: snapshot.events_in_window(),
@@ -195,7 +195,7 @@ impl EventFigures {
     }
 }
 
-impl Basis {
+impl RateBasis {
     /// What `events_per_second` is on this basis.
     pub(crate) fn rate(self, snapshot: &Snapshot) -> f64 {
         match self {
@@ -243,7 +243,7 @@ mod tests {
         old.meter("counted").unwrap().record();
         old.timer("timed").unwrap().record(Duration::from_millis(5));
         fast.advance(Duration::from_secs(1000));
-        let new = builder().carry_over(&old).clock(fast).build().unwrap();
+        let new = builder().continuing(&old).clock(fast).build().unwrap();
         let figures = figures(&new);
         let in_window: Vec<_> = figures.events.iter().map(|(_, e)| e.events_in_window).collect();
         assert_eq!((in_window, figures.total_events), (vec![1, 1], 2));

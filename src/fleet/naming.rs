@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-/// The longest that a name may be; see [`Profile::check`](crate::Profile::check).
+/// The longest that a name may be; see [`ServiceSpec::check`](crate::ServiceSpec::check).
 const NAME_MAX: usize = 128;
 /// A hyphen and eight hexadecimal digits.
 const MARK: usize = 9;

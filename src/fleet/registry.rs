@@ -50,7 +50,7 @@ impl Registry {
     }
 
     /// Puts a service in the place of the one of the same name, or adds it; see
-    /// [`ServiceBuilder::carry_over`](super::ServiceBuilder::carry_over).
+    /// [`ServiceBuilder::continuing`](super::ServiceBuilder::continuing).
     #[allow(clippy::must_use_candidate)] // For what it does.
     pub fn replace(&self, service: Service) -> Arc<Service> {
         self.change(|services| services.put(Arc::new(service)))
@@ -181,7 +181,7 @@ mod tests {
         let registry = Registry::new();
         let old = registry.register(service("a")).unwrap();
         old.meter("event").unwrap().record_n(7);
-        let new = Service::builder("a").event("more").event("event").carry_over(&old);
+        let new = Service::builder("a").event("more").event("event").continuing(&old);
         registry.replace(new.build().unwrap());
         let now = registry.get("a").unwrap();
         assert_eq!(now.snapshot().unwrap().total(), 7);
@@ -202,8 +202,8 @@ mod tests {
                         let updated = registry.update(|services| match services.get("a") {
                             None => Service::builder("a").event(event).build(),
                             Some(a) => {
-                                let more = ServiceBuilder::from(a.profile().clone()).event(event);
-                                more.carry_over(a).build()
+                                let more = ServiceBuilder::from(a.spec().clone()).event(event);
+                                more.continuing(a).build()
                             }
                         });
                         updated.unwrap();

@@ -9,7 +9,7 @@ use portable_atomic::AtomicU64;
 /// Why a piece of input was not used. Nothing is ever guessed at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum RejectionReason {
     /// It names a service that is not hosted here.
     UnknownService,
     /// It names an event that the service does not count.
@@ -29,9 +29,9 @@ pub enum Reason {
     KernelDrop,
 }
 
-impl Reason {
+impl RejectionReason {
     /// All reasons, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &'static [Self] = &[
         Self::UnknownService,
         Self::UnknownEvent,
         Self::UnsupportedType,
@@ -58,17 +58,19 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RejectionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// Counts of input that was not used, by [`Reason`]. Clones are the same counts.
+/// Counts of input that was not used, by [`RejectionReason`]. Clones are the same counts.
 ///
 /// Relaxed throughout: each count stands for itself.
 #[derive(Clone, Debug, Default)]
-pub struct Rejections(Arc<[AtomicU64; Reason::ALL.len()]>);
+pub struct Rejections(Arc<[AtomicU64; REASONS]>);
+
+const REASONS: usize = RejectionReason::ALL.len();
 
 impl Rejections {
     /// All counts at zero.
@@ -78,24 +80,24 @@ impl Rejections {
     }
 
     /// Counts one piece of input.
-    pub fn count(&self, reason: Reason) {
+    pub fn count(&self, reason: RejectionReason) {
         self.count_n(reason, 1);
     }
 
     /// Counts `n` pieces of input.
-    pub fn count_n(&self, reason: Reason, n: u64) {
+    pub fn count_n(&self, reason: RejectionReason, n: u64) {
         self.0[reason as usize].fetch_add(n, Ordering::Relaxed);
     }
 
     /// How many pieces of input were not used for this reason.
     #[must_use]
-    pub fn get(&self, reason: Reason) -> u64 {
+    pub fn get(&self, reason: RejectionReason) -> u64 {
         self.0[reason as usize].load(Ordering::Relaxed)
     }
 
     /// Every reason with its count, zeros included.
-    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
-        Reason::ALL.into_iter().map(|reason| (reason, self.get(reason)))
+    pub fn iter(&self) -> impl Iterator<Item = (RejectionReason, u64)> + '_ {
+        RejectionReason::ALL.iter().map(|&reason| (reason, self.get(reason)))
     }
 }
 
@@ -106,8 +108,8 @@ mod tests {
     #[test]
     fn each_reason_has_a_count_of_its_own() {
         let rejections = Rejections::new();
-        for (times, reason) in Reason::ALL.into_iter().enumerate() {
-            (0..times).for_each(|_| rejections.clone().count(reason));
+        for (times, reason) in RejectionReason::ALL.iter().enumerate() {
+            (0..times).for_each(|_| rejections.clone().count(*reason));
         }
         let counts: Vec<_> = rejections.iter().map(|(_, count)| count).collect();
         assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6, 7]);

@@ -1,12 +1,13 @@
 //! A service: a name, and a meter for each kind of event.
 
 use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::builder::Source;
-use super::{EventRate, Profile, ServiceBuilder, ServiceError, Unavailable, catalogue};
+use super::{EventRate, ServiceBuilder, ServiceError, ServiceSpec, Unavailable, catalogue};
 use crate::engine::{Clock, Meter, Moment, Snapshot, Timer};
 
 /// A service of the fleet: a name, what it counts, and since when.
@@ -24,17 +25,17 @@ use crate::engine::{Clock, Meter, Moment, Snapshot, Timer};
 /// ```
 #[derive(Debug)]
 pub struct Service {
-    pub(super) profile: Profile,
+    pub(super) spec: ServiceSpec,
     pub(super) clock: Clock,
     pub(super) started: Moment,
     pub(super) started_at: SystemTime,
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<EventKind>,
     pub(super) by_name: HashMap<Box<str>, usize>,
 }
 
 /// One kind of event that a service counts.
 #[derive(Debug)]
-pub struct Event {
+pub struct EventKind {
     pub(super) name: Box<str>,
     pub(super) figures: FiguresFrom,
 }
@@ -48,6 +49,31 @@ pub(super) enum FiguresFrom {
     /// timers on one meter each would have a part of the durations.
     Untimed(Arc<Timer>, Arc<Meter>),
     Source(Source),
+}
+
+type BoxedError = Box<dyn Error + Send + Sync>;
+
+/// Where an event's figures come from when no meter of this service counts it.
+#[derive(Clone)]
+pub(super) struct Source(Arc<dyn Fn() -> Result<Snapshot, BoxedError> + Send + Sync>);
+
+impl Source {
+    pub(super) fn new<F>(ask: F) -> Self
+    where
+        F: Fn() -> Result<Snapshot, BoxedError> + Send + Sync + 'static,
+    {
+        Self(Arc::new(ask))
+    }
+
+    fn ask(&self) -> Result<Snapshot, BoxedError> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
 }
 
 impl FiguresFrom {
@@ -76,7 +102,7 @@ impl FiguresFrom {
     }
 }
 
-impl Event {
+impl EventKind {
     /// The event's name, unique within its service.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -154,9 +180,12 @@ impl Service {
     ///
     /// [`ServiceError::NotInCatalogue`], which lists the names that are.
     pub fn builder_from_catalogue(name: &str) -> Result<ServiceBuilder, ServiceError> {
-        match catalogue().iter().find(|profile| profile.name == name) {
-            Some(profile) => Ok(ServiceBuilder::from(profile.clone())),
-            None => Err(ServiceError::NotInCatalogue { name: name.into() }),
+        match catalogue().iter().find(|spec| spec.name == name) {
+            Some(spec) => Ok(ServiceBuilder::from(spec.clone())),
+            None => Err(ServiceError::NotInCatalogue {
+                name: name.into(),
+                known: catalogue().iter().map(|spec| spec.name.clone()).collect(),
+            }),
         }
     }
 
@@ -168,13 +197,13 @@ impl Service {
     /// The service's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.profile.name
+        &self.spec.name
     }
 
     /// What the service was built from.
     #[must_use]
-    pub fn profile(&self) -> &Profile {
-        &self.profile
+    pub fn spec(&self) -> &ServiceSpec {
+        &self.spec
     }
 
     /// The meter of an event. Look it up once and keep it: that is what makes recording cheap.
@@ -184,16 +213,16 @@ impl Service {
     /// [`ServiceError::UnknownEvent`], which lists the events there are, and
     /// [`ServiceError::NotRecorded`] if the event has a source instead of a meter.
     pub fn meter(&self, event: &str) -> Result<Arc<Meter>, ServiceError> {
-        match self.event(event).map(Event::meter) {
+        match self.event(event).map(EventKind::meter) {
             Some(Some(meter)) => Ok(Arc::clone(meter)),
             Some(None) => Err(ServiceError::NotRecorded {
-                service: self.profile.name.clone(),
+                service: self.spec.name.clone(),
                 event: event.into(),
             }),
             None => Err(ServiceError::UnknownEvent {
-                service: self.profile.name.clone(),
+                service: self.spec.name.clone(),
                 event: event.into(),
-                known: self.profile.events.clone(),
+                known: self.spec.events.clone(),
             }),
         }
     }
@@ -219,25 +248,25 @@ impl Service {
     /// that are.
     pub fn timer(&self, event: &str) -> Result<Arc<Timer>, ServiceError> {
         self.meter(event)?;
-        match self.event(event).and_then(Event::timer) {
+        match self.event(event).and_then(EventKind::timer) {
             Some(timer) => Ok(Arc::clone(timer)),
             None => Err(ServiceError::NotTimed {
-                service: self.profile.name.clone(),
+                service: self.spec.name.clone(),
                 event: event.into(),
-                timed: self.profile.timed.clone(),
+                timed: self.spec.timed.clone(),
             }),
         }
     }
 
     /// An event by its name.
     #[must_use]
-    pub fn event(&self, name: &str) -> Option<&Event> {
+    pub fn event(&self, name: &str) -> Option<&EventKind> {
         self.by_name.get(name).map(|&index| &self.events[index])
     }
 
-    /// The service's events, in the order of its profile.
+    /// The service's events, in the order of its spec.
     #[must_use]
-    pub fn events(&self) -> &[Event] {
+    pub fn events(&self) -> &[EventKind] {
         &self.events
     }
 

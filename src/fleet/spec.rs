@@ -13,7 +13,7 @@ const NAME_MAX: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
-pub struct Profile {
+pub struct ServiceSpec {
     /// The name that clients send and endpoints report: 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub name: String,
     /// The loopback port of the service's own endpoint.
@@ -24,7 +24,7 @@ pub struct Profile {
     pub category: String,
     /// What the service's rate is.
     #[serde(default)]
-    pub basis: Basis,
+    pub basis: RateBasis,
     /// What the service counts, by names of the same form; its total is the sum of them. Never
     /// empty, and no name twice.
     pub events: Vec<String>,
@@ -40,7 +40,7 @@ fn default_category() -> String {
 /// What `events_per_second` means for a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Basis {
+pub enum RateBasis {
     /// Events of the last 60 s, divided by 60.
     #[default]
     Rolling,
@@ -48,7 +48,7 @@ pub enum Basis {
     Lifetime,
 }
 
-impl fmt::Display for Basis {
+impl fmt::Display for RateBasis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Rolling => "rolling",
@@ -57,13 +57,13 @@ impl fmt::Display for Basis {
     }
 }
 
-impl Profile {
+impl ServiceSpec {
     pub(super) fn new(name: String) -> Self {
         Self {
             name,
             port: None,
             category: default_category(),
-            basis: Basis::default(),
+            basis: RateBasis::default(),
             events: Vec::new(),
             timed: Vec::new(),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::{Meter, Timer};
-use crate::fleet::Reason;
+use crate::fleet::RejectionReason;
 use crate::fleet::{Registry, Service, ServiceBuilder, Services};
 
 /// What a bare `SERVICE:1|c` counts when the service itself is new.
@@ -14,30 +14,30 @@ const FIRST_EVENT: &str = "event";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AutoRegister {
     /// The most services of the registry, those that were described included.
-    pub services: usize,
+    pub max_services: usize,
     /// The most events of a service, those that were described included.
-    pub events: usize,
+    pub max_events: usize,
 }
 
 impl Default for AutoRegister {
     /// 256 services of 64 events.
     fn default() -> Self {
-        Self { services: 256, events: 64 }
+        Self { max_services: 256, max_events: 64 }
     }
 }
 
 /// `SERVICE.EVENT`, or `SERVICE` alone.
-fn split(name: &[u8]) -> Result<(&str, Option<&str>), Reason> {
+fn split(name: &[u8]) -> Result<(&str, Option<&str>), RejectionReason> {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let name = str::from_utf8(name).ok().filter(|name| name.as_bytes().iter().all(plain));
-    let name = name.ok_or(Reason::Malformed)?;
+    let name = name.ok_or(RejectionReason::Malformed)?;
     let (service, event) = match name.split_once('.') {
         Some((service, event)) => (service, Some(event)),
         None => (name, None),
     };
     let is_empty = |part: &str| part.split('.').any(str::is_empty);
     if is_empty(service) || event.is_some_and(is_empty) {
-        return Err(Reason::Malformed);
+        return Err(RejectionReason::Malformed);
     }
     Ok((service, event))
 }
@@ -51,23 +51,27 @@ pub(super) struct Recorded {
 }
 
 /// What a name stands for.
-pub(super) fn resolve(services: &Services, name: &[u8]) -> Result<Recorded, Reason> {
+pub(super) fn resolve(services: &Services, name: &[u8]) -> Result<Recorded, RejectionReason> {
     let (service, event) = split(name)?;
-    let service = services.get(service).ok_or(Reason::UnknownService)?;
+    let service = services.get(service).ok_or(RejectionReason::UnknownService)?;
     recorded(service, event)
 }
 
 /// An event that has a source of its own is not counted here, so it is unknown.
-fn recorded(service: &Service, event: Option<&str>) -> Result<Recorded, Reason> {
+fn recorded(service: &Service, event: Option<&str>) -> Result<Recorded, RejectionReason> {
     let event = event.map_or(service.events().first(), |event| service.event(event));
-    let event = event.ok_or(Reason::UnknownEvent)?;
-    let meter = event.meter().cloned().ok_or(Reason::UnknownEvent)?;
+    let event = event.ok_or(RejectionReason::UnknownEvent)?;
+    let meter = event.meter().cloned().ok_or(RejectionReason::UnknownEvent)?;
     Ok(Recorded { meter, timer: event.timer().cloned() })
 }
 
 impl AutoRegister {
     /// Registers what `name` stands for, if it is not there and the caps allow it.
-    pub(super) fn admit(self, registry: &Registry, name: &[u8]) -> Result<Recorded, Reason> {
+    pub(super) fn admit(
+        self,
+        registry: &Registry,
+        name: &[u8],
+    ) -> Result<Recorded, RejectionReason> {
         let (service, event) = split(name)?;
         let registered = registry.update(|services| {
             let builder = match services.get(service) {
@@ -75,17 +79,20 @@ impl AutoRegister {
                 Some(known) if event.is_none_or(|event| known.event(event).is_some()) => {
                     return Err(None);
                 }
-                Some(known) if known.events().len() >= self.events => {
-                    return Err(Some(Reason::OverCap));
+                Some(known) if known.events().len() >= self.max_events => {
+                    return Err(Some(RejectionReason::OverCap));
                 }
-                Some(known) => ServiceBuilder::from(known.profile().clone()).carry_over(known),
-                None if services.len() >= self.services || self.events == 0 => {
-                    return Err(Some(Reason::OverCap));
+                Some(known) => ServiceBuilder::from(known.spec().clone()).continuing(known),
+                None if services.len() >= self.max_services || self.max_events == 0 => {
+                    return Err(Some(RejectionReason::OverCap));
                 }
                 None => Service::builder(service),
             };
             // A longer name than a service or event may have.
-            builder.event(event.unwrap_or(FIRST_EVENT)).build().map_err(|_| Some(Reason::Malformed))
+            builder
+                .event(event.unwrap_or(FIRST_EVENT))
+                .build()
+                .map_err(|_| Some(RejectionReason::Malformed))
         });
         match registered {
             Ok(registered) => {

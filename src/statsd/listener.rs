@@ -34,7 +34,7 @@ const REST: Duration = Duration::from_millis(100);
 /// let billing = registry.register(Service::builder("billing").event("invoice").build()?)?;
 /// let socket = statsd::bind_udp("127.0.0.1:0".parse()?)?;
 /// let address = socket.local_addr()?;
-/// let listener = statsd::Receiver::new(registry).udp(socket)?;
+/// let listener = statsd::Config::new(registry).udp(socket)?;
 ///
 /// UdpSocket::bind("127.0.0.1:0")?.send_to(b"billing.invoice:3|c", address)?;
 /// while billing.snapshot()?.total() < 3 {
@@ -45,13 +45,13 @@ const REST: Duration = Duration::from_millis(100);
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Receiver {
+pub struct Config {
     registry: Registry,
     rejections: Rejections,
     auto_register: Option<AutoRegister>,
 }
 
-impl Receiver {
+impl Config {
     /// Counts events of the services in `registry`, which may come and go meanwhile.
     #[must_use]
     pub fn new(registry: Registry) -> Self {

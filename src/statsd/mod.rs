@@ -33,7 +33,7 @@ mod refusals;
 mod socket;
 
 pub use admission::AutoRegister;
-pub use listener::{Listener, Receiver};
+pub use listener::{Config, Listener};
 pub use number::Amount;
 pub use parser::{Kind, Line, lines};
 pub use socket::{UnixSocket, bind_udp};

@@ -1,6 +1,6 @@
 //! Numbers of a `StatsD` line, and the events they amount to.
 
-use crate::fleet::Reason;
+use crate::fleet::RejectionReason;
 
 /// The most events of a line: up to here all whole numbers are exact, here and in JSON.
 const MAX: u64 = 1 << 53;
@@ -23,25 +23,25 @@ impl Amount {
     }
 
     /// As many events as a value says.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, Reason> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, RejectionReason> {
         match whole(text) {
             Some(whole) => Ok(Self::events(whole)),
             None => Self::from_f64(number(text)?),
         }
     }
 
-    pub(super) fn plus(self, other: Self) -> Result<Self, Reason> {
+    pub(super) fn plus(self, other: Self) -> Result<Self, RejectionReason> {
         let fraction = self.fraction + other.fraction;
         let carry = fraction >= 1.0;
         let whole = self.whole + other.whole + u64::from(carry);
         if whole > MAX {
-            return Err(Reason::Malformed);
+            return Err(RejectionReason::Malformed);
         }
         Ok(Self { whole, fraction: if carry { fraction - 1.0 } else { fraction } })
     }
 
     /// The events that a sample of one in `1 / rate` stands for.
-    pub(super) fn sampled(self, rate: f64) -> Result<Self, Reason> {
+    pub(super) fn sampled(self, rate: f64) -> Result<Self, RejectionReason> {
         #[allow(clippy::cast_precision_loss, clippy::float_cmp)] // At most 2^53; exactly 1.
         if rate == 1.0 {
             Ok(self)
@@ -50,10 +50,10 @@ impl Amount {
         }
     }
 
-    fn from_f64(value: f64) -> Result<Self, Reason> {
+    fn from_f64(value: f64) -> Result<Self, RejectionReason> {
         #[allow(clippy::cast_precision_loss)] // A power of two.
         if !(0.0..=MAX as f64).contains(&value) {
-            return Err(Reason::Malformed);
+            return Err(RejectionReason::Malformed);
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // In range: see above.
         let whole = value as u64;
@@ -72,16 +72,16 @@ fn whole(text: &[u8]) -> Option<u64> {
 }
 
 /// A decimal number that isn't negative: `2.5`, `.5`, `1e3`.
-pub(super) fn number(text: &[u8]) -> Result<f64, Reason> {
+pub(super) fn number(text: &[u8]) -> Result<f64, RejectionReason> {
     // Rust would also read `inf` and `nan`.
     if !text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) {
-        return Err(Reason::Malformed);
+        return Err(RejectionReason::Malformed);
     }
-    let text = str::from_utf8(text).map_err(|_| Reason::Malformed)?;
+    let text = str::from_utf8(text).map_err(|_| RejectionReason::Malformed)?;
     match text.parse::<f64>() {
-        Ok(_) if text.starts_with('-') => Err(Reason::Negative),
+        Ok(_) if text.starts_with('-') => Err(RejectionReason::Negative),
         Ok(number) if number.is_finite() => Ok(number),
-        _ => Err(Reason::Malformed),
+        _ => Err(RejectionReason::Malformed),
     }
 }
 
@@ -98,24 +98,24 @@ mod tests {
             ("007", amount(7, 0.0)),
             ("999999999999999", amount(999_999_999_999_999, 0.0)),
             ("9007199254740992", amount(1 << 53, 0.0)),
-            ("9007199254740994", Err(Reason::Malformed)),
-            ("99999999999999999999999999", Err(Reason::Malformed)),
+            ("9007199254740994", Err(RejectionReason::Malformed)),
+            ("99999999999999999999999999", Err(RejectionReason::Malformed)),
             ("2.5", amount(2, 0.5)),
             (".5", amount(0, 0.5)),
             ("+3", amount(3, 0.0)),
             ("1e3", amount(1000, 0.0)),
-            ("1e400", Err(Reason::Malformed)),
-            ("-1", Err(Reason::Negative)),
-            ("-0.5", Err(Reason::Negative)),
-            ("-", Err(Reason::Malformed)),
-            ("", Err(Reason::Malformed)),
-            ("1x", Err(Reason::Malformed)),
-            ("inf", Err(Reason::Malformed)),
-            ("nan", Err(Reason::Malformed)),
-            ("1 ", Err(Reason::Malformed)),
-            ("1_000", Err(Reason::Malformed)),
-            ("0x10", Err(Reason::Malformed)),
-            ("\u{661}", Err(Reason::Malformed)),
+            ("1e400", Err(RejectionReason::Malformed)),
+            ("-1", Err(RejectionReason::Negative)),
+            ("-0.5", Err(RejectionReason::Negative)),
+            ("-", Err(RejectionReason::Malformed)),
+            ("", Err(RejectionReason::Malformed)),
+            ("1x", Err(RejectionReason::Malformed)),
+            ("inf", Err(RejectionReason::Malformed)),
+            ("nan", Err(RejectionReason::Malformed)),
+            ("1 ", Err(RejectionReason::Malformed)),
+            ("1_000", Err(RejectionReason::Malformed)),
+            ("0x10", Err(RejectionReason::Malformed)),
+            ("\u{661}", Err(RejectionReason::Malformed)),
         ] {
             assert_eq!(Amount::parse(text.as_bytes()), expected, "{text:?}");
         }
@@ -128,9 +128,9 @@ mod tests {
         assert_eq!(half.plus(half), amount(5, 0.0));
         assert_eq!(half.plus(Amount::events(1)), amount(3, 0.5));
         assert_eq!(Amount::events(MAX).plus(Amount::events(0)), amount(MAX, 0.0));
-        assert_eq!(Amount::events(MAX).plus(Amount::events(1)), Err(Reason::Malformed));
+        assert_eq!(Amount::events(MAX).plus(Amount::events(1)), Err(RejectionReason::Malformed));
         assert_eq!(half.sampled(1.0), Ok(half));
         assert_eq!(half.sampled(0.5), amount(5, 0.0));
-        assert_eq!(Amount::events(1 << 53).sampled(0.5), Err(Reason::Malformed));
+        assert_eq!(Amount::events(1 << 53).sampled(0.5), Err(RejectionReason::Malformed));
     }
 }

@@ -1,7 +1,7 @@
 //! Bytes to lines: no socket, no allocation, and nothing guessed.
 
 use super::number::{Amount, number};
-use crate::fleet::Reason;
+use crate::fleet::RejectionReason;
 
 /// One line of a datagram, checked through and through.
 ///
@@ -40,17 +40,17 @@ impl<'a> Line<'a> {
     /// # Errors
     ///
     /// Why it can't be used. Names are not looked at.
-    pub fn parse(line: &'a [u8]) -> Result<Self, Reason> {
+    pub fn parse(line: &'a [u8]) -> Result<Self, RejectionReason> {
         // DogStatsD's events and service checks have a form of their own.
         if line.starts_with(b"_e{") || line.starts_with(b"_sc|") {
-            return Err(Reason::UnsupportedType);
+            return Err(RejectionReason::UnsupportedType);
         }
-        let (name, rest) = split(line, b':').ok_or(Reason::Malformed)?;
-        let (values, rest) = split(rest, b'|').ok_or(Reason::Malformed)?;
+        let (name, rest) = split(line, b':').ok_or(RejectionReason::Malformed)?;
+        let (values, rest) = split(rest, b'|').ok_or(RejectionReason::Malformed)?;
         let mut sections = rest.split(|&byte| byte == b'|');
         let kind = kind(sections.next().unwrap_or_default())?;
         if name.is_empty() {
-            return Err(Reason::Malformed);
+            return Err(RejectionReason::Malformed);
         }
         let mut rate = None;
         for section in sections {
@@ -60,7 +60,7 @@ impl<'a> Line<'a> {
                 // tags are wanted, and a timestamp (an event counts when it comes in).
                 [b'#' | b'T', ..] | [b'c' | b'e', b':', ..] => {}
                 extension if extension.starts_with(b"card:") => {}
-                _ => return Err(Reason::Malformed),
+                _ => return Err(RejectionReason::Malformed),
             }
         }
         let amount = amount(kind, values)?;
@@ -112,25 +112,27 @@ fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     Some((&text[..index], &text[index + 1..]))
 }
 
-fn kind(text: &[u8]) -> Result<Kind, Reason> {
+fn kind(text: &[u8]) -> Result<Kind, RejectionReason> {
     match text {
         b"c" => Ok(Kind::Counter),
         b"ms" => Ok(Kind::Timer),
         b"h" | b"d" => Ok(Kind::Distribution),
         // Gauges, sets and whatever else a client may have.
-        [_, ..] if text.iter().all(u8::is_ascii_alphanumeric) => Err(Reason::UnsupportedType),
-        _ => Err(Reason::Malformed),
+        [_, ..] if text.iter().all(u8::is_ascii_alphanumeric) => {
+            Err(RejectionReason::UnsupportedType)
+        }
+        _ => Err(RejectionReason::Malformed),
     }
 }
 
-fn sample_rate(text: &[u8]) -> Result<f64, Reason> {
+fn sample_rate(text: &[u8]) -> Result<f64, RejectionReason> {
     match number(text)? {
         rate if rate > 0.0 && rate <= 1.0 => Ok(rate),
-        _ => Err(Reason::Malformed),
+        _ => Err(RejectionReason::Malformed),
     }
 }
 
-fn amount(kind: Kind, values: &[u8]) -> Result<Amount, Reason> {
+fn amount(kind: Kind, values: &[u8]) -> Result<Amount, RejectionReason> {
     let mut values = values.split(|&byte| byte == b':');
     values.try_fold(Amount::default(), |sum, value| match kind {
         Kind::Counter => sum.plus(Amount::parse(value)?),
@@ -145,7 +147,7 @@ fn amount(kind: Kind, values: &[u8]) -> Result<Amount, Reason> {
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<(Kind, u64, f64), Reason> {
+    fn parsed(line: &str) -> Result<(Kind, u64, f64), RejectionReason> {
         let line = Line::parse(line.as_bytes())?;
         assert_eq!(line.name(), b"s.e");
         Ok((line.kind(), line.amount().whole, line.amount().fraction))
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn lines_that_can_not_be_used() {
-        use Reason::{Malformed, Negative, UnsupportedType};
+        use RejectionReason::{Malformed, Negative, UnsupportedType};
         for (line, reason) in [
             ("", Malformed),
             ("s.e", Malformed),

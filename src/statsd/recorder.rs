@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::admission::{AutoRegister, Recorded, resolve};
 use super::refusals::Refusals;
 use super::{Amount, Kind, Line, lines};
-use crate::fleet::{Reason, Rejections};
 use crate::fleet::{Registry, Services};
+use crate::fleet::{RejectionReason, Rejections};
 
 /// How close to the next whole event a carried fraction counts as one. It takes in what floating
 /// point loses: ten times 0.1 is one event.
@@ -119,7 +119,7 @@ impl Recorder {
             let end = datagram.iter().rposition(|&byte| byte == b'\n').map_or(0, |index| index + 1);
             let rest;
             (whole, rest) = datagram.split_at(end);
-            self.refusals.refuse(Reason::TooLong, rest);
+            self.refusals.refuse(RejectionReason::TooLong, rest);
         }
         for line in lines(whole) {
             if let Err(reason) = self.record_line(line) {
@@ -133,7 +133,7 @@ impl Recorder {
         self.refusals.dropped(datagrams);
     }
 
-    fn record_line(&mut self, line: &[u8]) -> Result<(), Reason> {
+    fn record_line(&mut self, line: &[u8]) -> Result<(), RejectionReason> {
         let line = Line::parse(line)?;
         let target = match self.targets.get_mut(line.name()) {
             Some(target) if target.generation == self.generation => target,
@@ -145,9 +145,12 @@ impl Recorder {
 
     /// The way for a name that is new or was last resolved before the registry changed.
     #[cold]
-    fn target(&mut self, name: &[u8]) -> Result<&mut Target, Reason> {
+    fn target(&mut self, name: &[u8]) -> Result<&mut Target, RejectionReason> {
         let recorded = match (resolve(&self.services, name), &self.auto_register) {
-            (Err(Reason::UnknownService | Reason::UnknownEvent), Some(auto_register)) => {
+            (
+                Err(RejectionReason::UnknownService | RejectionReason::UnknownEvent),
+                Some(auto_register),
+            ) => {
                 let admitted = auto_register.admit(&self.registry, name);
                 self.look_for_changes();
                 admitted
@@ -197,12 +200,12 @@ mod tests {
         assert_eq!(total(&registry, "s", "first"), 1 + 4 + 1);
         assert_eq!(total(&registry, "s", "second"), 5);
         for (reason, count) in [
-            (Reason::Malformed, 2),
-            (Reason::UnknownEvent, 1),
-            (Reason::UnknownService, 1),
-            (Reason::UnsupportedType, 1),
-            (Reason::Negative, 1),
-            (Reason::TooLong, 0),
+            (RejectionReason::Malformed, 2),
+            (RejectionReason::UnknownEvent, 1),
+            (RejectionReason::UnknownService, 1),
+            (RejectionReason::UnsupportedType, 1),
+            (RejectionReason::Negative, 1),
+            (RejectionReason::TooLong, 0),
         ] {
             assert_eq!(rejections.get(reason), count, "{reason}");
         }
@@ -236,9 +239,9 @@ mod tests {
         recorder.record(b"s.timed:1e300|ms|@0.4", false);
         let timer = service.timer("timed").unwrap().snapshot();
         assert_eq!(timer.events().total(), 2 + 2 + 2 + 3 + 3);
-        assert_eq!(timer.lifetime().count(), 2 + 2 + 2 + 3);
+        assert_eq!(timer.since_start().count(), 2 + 2 + 2 + 3);
         assert_eq!(timer.distribution().min().map(|min| min.as_millis()), Some(10));
-        assert_eq!(timer.lifetime().max(), Some(Duration::from_secs(3600)));
+        assert_eq!(timer.since_start().max(), Some(Duration::from_secs(3600)));
         assert_eq!(service.meter("plain").unwrap().snapshot().total(), 1);
     }
 
@@ -248,7 +251,7 @@ mod tests {
         recorder.record(b"s.first:1|c\ns.first:1", true);
         recorder.record(b"s.first:1|c", true);
         assert_eq!(total(&registry, "s", "first"), 1);
-        assert_eq!(rejections.get(Reason::TooLong), 2);
+        assert_eq!(rejections.get(RejectionReason::TooLong), 2);
     }
 
     #[test]
@@ -256,37 +259,37 @@ mod tests {
         let (mut recorder, registry, rejections) = recorder(None);
         recorder.record(b"s.first:0.5|c\ns.second:1|c", false);
         let former = registry.get("s").unwrap();
-        let anew = Service::builder("s").event("first").event("third").carry_over(&former);
+        let anew = Service::builder("s").event("first").event("third").continuing(&former);
         registry.replace(anew.build().unwrap());
         recorder.look_for_changes();
         recorder.record(b"s.first:0.5|c\ns.second:1|c\ns.third:1|c", false);
         assert_eq!(total(&registry, "s", "first"), 1);
         assert_eq!(total(&registry, "s", "third"), 1);
-        assert_eq!(rejections.get(Reason::UnknownEvent), 1);
+        assert_eq!(rejections.get(RejectionReason::UnknownEvent), 1);
         registry.remove("s");
         recorder.look_for_changes();
         recorder.record(b"s.first:1|c", false);
-        assert_eq!(rejections.get(Reason::UnknownService), 1);
+        assert_eq!(rejections.get(RejectionReason::UnknownService), 1);
         assert_eq!(recorder.targets.len(), 1, "only `third`, which was not asked for again");
     }
 
     #[test]
     fn what_is_unknown_is_admitted_up_to_the_cap() {
-        let caps = AutoRegister { services: 2, events: 3 };
+        let caps = AutoRegister { max_services: 2, max_events: 3 };
         let (mut recorder, registry, rejections) = recorder(Some(caps));
         recorder.record(b"s.third:1|c\ns.fourth:1|c\nt.first:1|c\nt.first:2|c\nu:1|c", false);
         recorder.record(b"s.third:1|c\nt.a.b:1|c\nt..:1|c\ns.first:1|c", false);
         assert_eq!(total(&registry, "s", "third"), 2);
         assert_eq!(total(&registry, "t", "first"), 3);
         assert_eq!(total(&registry, "s", "first"), 1);
-        assert_eq!(rejections.get(Reason::OverCap), 2, "s.fourth and u");
-        assert_eq!(rejections.get(Reason::Malformed), 2);
+        assert_eq!(rejections.get(RejectionReason::OverCap), 2, "s.fourth and u");
+        assert_eq!(rejections.get(RejectionReason::Malformed), 2);
         assert_eq!(registry.services().len(), 2);
     }
 
     #[test]
     fn names_of_events_that_are_gone_are_swept_out() {
-        let caps = AutoRegister { services: 10_000, events: 1 };
+        let caps = AutoRegister { max_services: 10_000, max_events: 1 };
         let (mut recorder, registry, _) = recorder(Some(caps));
         for number in 0..3_000 {
             recorder.record(format!("t{number}.e:1|c").as_bytes(), false);

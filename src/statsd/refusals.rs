@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::fleet::{Reason, Rejections};
+use crate::fleet::{RejectionReason, Rejections};
 
 /// The least time between two log lines of one reason.
 const QUIET: Duration = Duration::from_secs(1);
@@ -13,7 +13,7 @@ const SHOWN: usize = 120;
 #[derive(Debug)]
 pub(super) struct Refusals {
     rejections: Rejections,
-    said: [Said; Reason::ALL.len()],
+    said: [Said; RejectionReason::ALL.len()],
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +41,7 @@ impl Refusals {
     }
 
     #[cold]
-    pub(super) fn refuse(&mut self, reason: Reason, line: &[u8]) {
+    pub(super) fn refuse(&mut self, reason: RejectionReason, line: &[u8]) {
         self.rejections.count(reason);
         if let Some(count) = self.said[reason as usize].speak(1, Instant::now()) {
             let line = line[..line.len().min(SHOWN)].escape_ascii();
@@ -50,7 +50,7 @@ impl Refusals {
     }
 
     pub(super) fn dropped(&mut self, datagrams: u64) {
-        let reason = Reason::KernelDrop;
+        let reason = RejectionReason::KernelDrop;
         self.rejections.count_n(reason, datagrams);
         if let Some(count) = self.said[reason as usize].speak(datagrams, Instant::now()) {
             tracing::warn!(%reason, count, "StatsD datagrams dropped: the receive buffer was full");

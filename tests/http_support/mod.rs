@@ -35,8 +35,8 @@ pub(crate) fn start_on_one_thread(limits: Limits) -> Running {
 
 fn server(limits: Limits) -> (Server, SocketAddr, Registry) {
     let registry = Registry::new();
-    for profile in tickring::catalogue() {
-        registry.register(Service::from_catalogue(&profile.name).unwrap()).unwrap();
+    for spec in tickring::catalogue() {
+        registry.register(Service::from_catalogue(&spec.name).unwrap()).unwrap();
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

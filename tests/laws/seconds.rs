@@ -21,10 +21,10 @@ fn check(clock: &ManualClock, meter: &Meter, mut recorders: Vec<Box<dyn FnMut() 
             let (clock, spans) = (&clock, &spans);
             scope.spawn(move || {
                 let mut own = Vec::new();
-                while clock.tick().as_seconds() < seconds {
-                    let before = clock.tick().as_seconds();
+                while clock.elapsed().as_secs() < seconds {
+                    let before = clock.elapsed().as_secs();
                     record();
-                    own.push((before, clock.tick().as_seconds()));
+                    own.push((before, clock.elapsed().as_secs()));
                 }
                 spans.lock().unwrap().extend(own);
             });
@@ -38,7 +38,7 @@ fn check(clock: &ManualClock, meter: &Meter, mut recorders: Vec<Box<dyn FnMut() 
     let spans = spans.into_inner().unwrap();
     assert_eq!(snapshot.total(), spans.len() as u64);
     assert_eq!(snapshot.events_in_window(), snapshot.total(), "each event in exactly one second");
-    let now = clock.tick().as_seconds();
+    let now = clock.elapsed().as_secs();
     for (age, count) in (0..).zip(snapshot.per_second().iter().rev()) {
         let Some(second) = u64::checked_sub(now, age) else { break };
         let of = |wanted: &dyn Fn(u64, u64) -> bool| {

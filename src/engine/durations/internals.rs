@@ -47,7 +47,7 @@ impl Durations {
     #[must_use]
     pub fn read(&self, now: u64) -> (u64, u64) {
         let window = read(&self.steps, self.owners.iter(), Step(now));
-        let window = window.into_iter().map(|(_, count)| count).sum();
+        let window = window.into_iter().map(|found| found.count).sum();
         let mut life = LifeSums::default();
         self.owners.iter().for_each(|times| times.read_life(&mut life));
         self.steps.life.read(&mut life);

@@ -3,12 +3,14 @@
 use super::layout::RUN;
 use super::own::Times;
 use super::shared::Steps;
-use super::since_start::LifeSums;
 use super::word::{Mover, OwnWord, STEPS, SharedWord, Step};
-use crate::engine::timer::Timer;
 
-/// A bucket with something in it, and how many samples.
-pub(crate) type Filled = (u16, u64);
+/// A bucket that has samples, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Filled {
+    pub(crate) bucket: u16,
+    pub(crate) count: u64,
+}
 
 /// The steps that a reader looks at.
 struct Window {
@@ -24,29 +26,6 @@ pub(crate) struct Owner<'a> {
     first: [OwnWord; RUN],
 }
 
-impl Timer {
-    /// The window's counts, as of step `now`.
-    pub(crate) fn read_window(&self, now: Step) -> Vec<Filled> {
-        if self.steps.get().is_none() && self.meter().shards() == 0 {
-            return Vec::new();
-        }
-        let shards = self.meter().roster().shards();
-        read(self.steps(), shards.filter_map(|shard| shard.times()), now)
-    }
-
-    /// What was seen since the start. To be read after the window.
-    pub(crate) fn read_life(&self) -> LifeSums {
-        let mut sums = LifeSums::default();
-        for times in self.meter().roster().shards().filter_map(|shard| shard.times()) {
-            times.read_life(&mut sums);
-        }
-        if let Some(steps) = self.steps.get() {
-            steps.life.read(&mut sums);
-        }
-        sums
-    }
-}
-
 /// The counts of a window, by bucket; only of buckets with something in them.
 pub(crate) fn read<'a>(
     steps: &Steps,
@@ -60,7 +39,7 @@ pub(crate) fn read<'a>(
         let counts = read_run(steps, &mut owners, run, used, &window);
         let found = (run * RUN..).zip(counts).filter(|&(_, count)| count > 0);
         #[allow(clippy::cast_possible_truncation)] // Below 619.
-        filled.extend(found.map(|(bucket, count)| (bucket as u16, count)));
+        filled.extend(found.map(|(bucket, count)| Filled { bucket: bucket as u16, count }));
     }
     filled
 }

@@ -161,6 +161,9 @@ pub(crate) struct Mover(u64);
 impl Mover {
     pub(crate) const NOBODY: Self = Self(0);
 
+    /// How many places there are movers for.
+    pub(crate) const MOST: usize = (1 << SharedWord::MOVER_BITS) - 1;
+
     /// The shard at this place of the roster.
     pub(crate) const fn at(place: usize) -> Self {
         Self((place as u64 + 1) << SharedWord::LAP_BITS)

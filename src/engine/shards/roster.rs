@@ -13,6 +13,7 @@
 use std::cell::Cell;
 
 use super::shard::{Shard, Token};
+use crate::engine::durations::word::Mover;
 use crate::engine::seconds::Sums;
 use crate::engine::seconds::shared::SharedRing;
 use crate::engine::sync::{AtomicU64, OnceLock, Ordering, const_unless_loom, per_thread};
@@ -24,6 +25,9 @@ pub(crate) const CAP: usize = 256;
 /// Small, so that a model can reach it.
 #[cfg(loom)]
 pub(crate) const CAP: usize = 2;
+
+// Every place of a roster has a mover of its own.
+const _: () = assert!(CAP <= Mover::MOST);
 
 /// See the [module](self).
 #[derive(Debug)]

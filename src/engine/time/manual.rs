@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::TickCell;
 use crate::engine::sync::{AtomicU64, Mutex, Ordering, process_wide};
-use crate::engine::time::{Moment, Tick};
+use crate::engine::time::Moment;
 
 /// A clock for tests and simulations: it stands still until [`advance`](Self::advance) or
 /// [`set`](Self::set) moves it. Clones are the same clock.
@@ -55,26 +55,21 @@ impl ManualClock {
         // Relaxed, as the tick itself: a number that only grows and publishes nothing else.
         let step = |now: u64| Some(now.saturating_add(by));
         let _ = self.0.nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
-        self.publish();
+        self.now();
     }
 
     /// Moves the clock on to `elapsed` after its origin. A time that has passed already changes
     /// nothing.
     pub fn set(&self, elapsed: Duration) {
         self.0.nanos.fetch_max(nanos(elapsed), Ordering::Relaxed);
-        self.publish();
+        self.now();
     }
 
-    /// The time since the clock's origin.
+    /// The time since the clock's origin. An event that is recorded after this returns counts in
+    /// the second that was returned, or in a later one.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        Duration::from_nanos(self.0.nanos.load(Ordering::Relaxed))
-    }
-
-    /// The second that the clock is in.
-    #[must_use]
-    pub fn tick(&self) -> Tick {
-        self.now().tick()
+        self.now().elapsed()
     }
 
     /// Moves the time on without telling the recorders, as a clock does whose ticker is late.
@@ -83,17 +78,15 @@ impl ManualClock {
         self.0.nanos.fetch_add(nanos(by), Ordering::Relaxed);
     }
 
-    fn publish(&self) {
-        let tick = Moment::since_origin(self.elapsed()).tick();
-        self.0.published.advance_to(tick);
-    }
 
     pub(super) fn published(&self) -> &'static TickCell {
         self.0.published
     }
 
-    pub(super) fn now(&self) -> Moment {
-        let now = Moment::since_origin(self.elapsed());
+    /// The time now. Helps the published tick forward if it is behind.
+    pub(crate) fn now(&self) -> Moment {
+        let nanos = self.0.nanos.load(Ordering::Relaxed);
+        let now = Moment::since_origin(Duration::from_nanos(nanos));
         self.0.published.advance_to(now.tick());
         now
     }

@@ -15,12 +15,12 @@ mod clock;
 mod manual;
 #[cfg(not(loom))]
 mod system;
-mod tick;
+pub(crate) mod tick;
 
 pub use clock::Clock;
 pub(crate) use clock::TickCell;
 pub use manual::ManualClock;
 #[cfg(not(loom))]
 pub(crate) use system::{lag, published as system_ticks};
-pub use tick::Tick;
+pub(crate) use tick::Tick;
 pub(crate) use tick::{Moment, SLOTS};

@@ -1,5 +1,8 @@
 //! A tick is a whole second since its clock's origin; a moment is a tick and a fraction of it.
 
+// Public for `internals` only.
+#![cfg_attr(not(feature = "internals"), allow(unreachable_pub))]
+
 use std::time::Duration;
 
 /// The number of buckets in a ring, and so the number of ticks in a lap.
@@ -15,6 +18,7 @@ pub struct Tick(pub(crate) u64);
 
 impl Tick {
     /// The tick that begins `seconds` after the clock's origin.
+    #[cfg(any(test, loom, feature = "internals"))]
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Self {
         Self(seconds)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::fleet::{Basis, Service};
+use crate::fleet::{RateBasis, Service};
 
 #[derive(Serialize)]
 pub(crate) struct Word {
@@ -27,19 +27,19 @@ pub(crate) struct Listed {
     pub(crate) name: String,
     pub(crate) port: Option<u16>,
     pub(crate) category: String,
-    pub(crate) basis: Basis,
+    pub(crate) basis: RateBasis,
     pub(crate) events: Vec<String>,
 }
 
 impl From<&Service> for Listed {
     fn from(service: &Service) -> Self {
-        let profile = service.profile().clone();
+        let spec = service.spec().clone();
         Self {
-            name: profile.name,
-            port: profile.port,
-            category: profile.category,
-            basis: profile.basis,
-            events: profile.events,
+            name: spec.name,
+            port: spec.port,
+            category: spec.category,
+            basis: spec.basis,
+            events: spec.events,
         }
     }
 }

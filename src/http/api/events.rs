@@ -170,8 +170,8 @@ mod tests {
         let body = br#"[{"event":"query","duration_ms":12.5,"count":2},{"event":"query"}]"#;
         assert_eq!(Batch::parse(body, &service).unwrap().record(), 3);
         let query = service.timer("query").unwrap().snapshot();
-        assert_eq!((query.events().total(), query.lifetime().count()), (3, 2));
-        assert_eq!(query.lifetime().sum(), Duration::from_millis(25));
+        assert_eq!((query.events().total(), query.since_start().count()), (3, 2));
+        assert_eq!(query.since_start().sum(), Duration::from_millis(25));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use hyper::{HeaderMap, StatusCode};
 
 use super::negotiate;
 use super::response::{Answer, document};
-use crate::export::exposition::encode;
+use crate::export::families::encode;
 use crate::export::{EventSample, HostSample, Scrape, ServiceSample};
 use crate::fleet::{Service, Unavailable};
 
@@ -29,7 +29,7 @@ pub(crate) fn scrape<'a>(
         rates,
     };
     for service in services {
-        let profile = service.profile();
+        let spec = service.spec();
         let before = scrape.events.len();
         let uptime = service.uptime();
         let mut sampled = service.events().iter().map(|event| {
@@ -44,9 +44,9 @@ pub(crate) fn scrape<'a>(
                 event: event.name(),
                 total: snapshot.total(),
                 in_window: snapshot.events_in_window(),
-                per_second: profile.basis.rate(&snapshot),
+                per_second: spec.basis.rate(&snapshot),
                 last_event_age: snapshot.last_event_age(),
-                durations: timed.map(|timed| timed.lifetime().clone()),
+                durations: timed.map(|timed| timed.since_start().clone()),
             });
             Ok(())
         });
@@ -57,8 +57,8 @@ pub(crate) fn scrape<'a>(
         }
         scrape.services.push(ServiceSample {
             name: service.name(),
-            category: &profile.category,
-            basis: profile.basis,
+            category: &spec.category,
+            basis: spec.basis,
             uptime: sampled.is_ok().then_some(uptime),
         });
     }
