@@ -1,34 +1,39 @@
-//! What the engine can say about itself, for the whole process.
+//! Figures about the engine itself, for the whole process.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use portable_atomic::AtomicU64;
 
-// Plain atomics, not the shim's: nothing is decided on them, so a model need not explore them.
+// Plain atomics, not those of `sync`: nothing depends on their values, so models needn't explore them.
+// Relaxed throughout: each count stands for itself.
 static SATURATED: AtomicU64 = AtomicU64::new(0);
 static SHARDS: AtomicU64 = AtomicU64::new(0);
 static TIMED_SHARDS: AtomicU64 = AtomicU64::new(0);
 
-/// The engine's own figures, from [`diagnostics`].
+/// Figures about the engine itself, from [`diagnostics`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostics {
-    /// How long ago the published second should have moved on; zero when it is current. Up to
-    /// that long, recorders count events in a second that is over. A healthy process shows less
-    /// than a few milliseconds.
+    /// How late the published second is; zero when it is current. For up to this long, recorders have
+    /// counted events in a second that was over. A healthy process shows at most a few milliseconds.
     pub clock_lag: Duration,
-    /// How often something did not fit its second (2^40 events per second and thread). The total
-    /// has it all the same.
+    /// How many records did not fit into their second, which holds 2^40 events for each thread. The total
+    /// has them.
     pub saturated_records: u64,
-    /// Shards made so far: in use by threads, waiting on their meter for a next thread, or
-    /// pooled. Shards are never freed; this times 704 bytes is what they take up.
+    /// Shards made so far, each of 704 bytes: in use by a thread, waiting on their meter for a next
+    /// thread, or pooled. Shards are never freed.
     pub shards: u64,
-    /// Those of the shards that belong to timers. Each takes up 5,248 bytes more.
+    /// How many of the shards belong to timers. Each takes 5,248 bytes more.
     pub timed_shards: u64,
 }
 
-/// The engine's own figures, for the whole process. Costs one reading of the clock.
+/// Figures about the engine itself, for the whole process. Costs one reading of the clock.
+///
+/// ```
+/// let engine = tickring::diagnostics();
+/// println!("{} shards, {:?} late", engine.shards, engine.clock_lag);
+/// ```
 #[must_use]
 pub fn diagnostics() -> Diagnostics {
     Diagnostics {

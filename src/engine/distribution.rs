@@ -1,13 +1,13 @@
-//! What a timer tells, as plain values.
+//! A timer's figures, as plain values.
 
 use std::time::Duration;
 
 use crate::engine::durations::layout::middle;
 use crate::engine::durations::reader::Filled;
-use crate::engine::durations::since_start::LifeSums;
+use crate::engine::durations::since_start::SinceStartSums;
 use crate::engine::snapshot::Snapshot;
 
-/// A timer's figures at one moment, all of one pass.
+/// The figures of a timer at one moment, from one pass.
 ///
 /// Samples in the window ≤ samples since the start ≤ events of the meter; while nobody records,
 /// and if all events had a duration, the last two are equal.
@@ -22,36 +22,36 @@ pub struct TimerSnapshot {
 ///
 /// # Which events
 ///
-/// The window slides in steps of five seconds on the timer's clock. It contains the current step
-/// and the eleven before: all samples of the last 55 s, those of the last 60 s as far as they are
-/// of the same step as one in there, and none that is older. (A clock that stands at 63 s is in
-/// the step from 60 s to 65 s; the window begins at 5 s.)
+/// The window slides in steps of five seconds on the timer's clock. It contains the current step and the
+/// eleven steps before it: always the last 55 s, and never more than the last 60 s. For example, a clock
+/// that shows 63 s is in the step from 60 s to 65 s, and the window begins at 5 s.
 ///
 /// # How exact
 ///
-/// Counts are exact. Each sample is taken as the middle of its bucket, which is within 3.2 % of
-/// it, and exact below 32 ns. So is whatever is told here, of the samples told about.
+/// Counts are exact. Each sample counts as the middle of its bucket, which is within 3.2 % of the sample,
+/// and exact below 32 ns. So a quantile, a minimum or a maximum is within 3.2 % of that sample, and the
+/// mean is within 3.2 % of the mean of the samples.
 ///
-/// Without samples there is no mean, no extreme and no quantile: these are `None`, not zero.
+/// Without samples there is no mean, no minimum, no maximum and no quantile: these are `None`, not zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
-    /// In order of the buckets.
+    /// In the order of the buckets.
     filled: Vec<Filled>,
     count: u64,
 }
 
 /// How long the events since the start took.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SinceStart(LifeSums);
+pub struct SinceStart(SinceStartSums);
 
 impl TimerSnapshot {
-    pub(super) fn new(events: Snapshot, filled: Vec<Filled>, life: LifeSums) -> Self {
+    pub(super) fn new(events: Snapshot, filled: Vec<Filled>, life: SinceStartSums) -> Self {
         let count = filled.iter().map(|found| found.count).sum();
         let distribution = Distribution { filled, count };
         Self { events, distribution, since_start: SinceStart(life) }
     }
 
-    /// Makes the figures of the meter those of one that has been up for so long.
+    /// Sets the uptime of the meter's figures.
     #[cfg(feature = "service")]
     pub(crate) fn set_uptime(&mut self, uptime: Duration) {
         self.events.set_uptime(uptime);
@@ -83,7 +83,7 @@ impl Distribution {
         self.count
     }
 
-    /// Whether there are none.
+    /// Whether there is no sample.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
@@ -97,7 +97,7 @@ impl Distribution {
             .iter()
             .map(|found| u128::from(middle(usize::from(found.bucket))) * u128::from(found.count));
         let mean = sums.sum::<u128>().checked_div(self.count.into())?;
-        // No more than the largest sample.
+        // At most the largest sample.
         Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
     }
 
@@ -113,9 +113,8 @@ impl Distribution {
         self.filled.last().map(of)
     }
 
-    /// The `q`-quantile by nearest rank: of n samples in order, number ⌈q · n⌉, counted from 1,
-    /// and the first for q = 0. A `q` outside of [0, 1] is taken as the end that is nearer, and
-    /// NaN as 0.
+    /// The `q`-quantile by nearest rank: of n samples in ascending order, number ⌈q · n⌉, counted from
+    /// 1, and the first for q = 0. A `q` outside [0, 1] counts as the nearer end, and NaN as 0.
     ///
     /// ```
     /// use std::time::Duration;
@@ -131,7 +130,7 @@ impl Distribution {
         found
     }
 
-    /// Several quantiles in one pass, in ascending order.
+    /// Several quantiles in one pass; `qs` must be ascending.
     pub(crate) fn quantiles<const N: usize>(&self, qs: [f64; N]) -> [Option<Duration>; N] {
         debug_assert!(qs.is_sorted());
         let mut rest = self.filled.iter();
@@ -150,7 +149,7 @@ impl Distribution {
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn rank(&self, q: f64) -> u64 {
         let n = self.count as f64;
-        // Products that should be whole may come out above it, by no more than that.
+        // A product that should be whole may come out a little larger, by at most this.
         let rank = (q.clamp(0.0, 1.0) * n - n * f64::EPSILON).ceil() as u64;
         rank.clamp(1, self.count.max(1))
     }
@@ -169,14 +168,24 @@ impl SinceStart {
         Duration::from_nanos(self.0.sum)
     }
 
-    /// The longest sample, exactly; nothing if there was none.
+    /// The longest sample, exactly; `None` without samples.
     #[must_use]
     pub fn max(&self) -> Option<Duration> {
-        (self.count() > 0).then(|| Duration::from_nanos(self.0.longest))
+        (self.count() > 0).then(|| Duration::from_nanos(self.0.max))
     }
 
-    /// How many samples were no longer than each of 21 bounds from a microsecond to five minutes,
-    /// exactly, and at last, with `None` for the bound, how many there were.
+    /// For each of 21 bounds from a microsecond to five minutes, how many samples are at most as long,
+    /// exactly. The last item has no bound (`None`) and the number of all samples.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let timer = tickring::Timer::new();
+    /// timer.record(Duration::from_millis(3));
+    /// let now = timer.snapshot();
+    /// let up_to_5_ms = now.since_start().cumulative().find(|(bound, _)| *bound == Some(Duration::from_millis(5)));
+    /// assert_eq!(up_to_5_ms.unwrap().1, 1);
+    /// ```
     pub fn cumulative(&self) -> impl Iterator<Item = (Option<Duration>, u64)> + '_ {
         self.0.cumulative().map(|(bound, count)| (bound.map(Duration::from_nanos), count))
     }

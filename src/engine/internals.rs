@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use crate::engine::meter::Meter;
 use crate::engine::seconds::{self, Sums, ring, shared};
+use crate::engine::shards::pool::COUNTING;
 use crate::engine::shards::roster;
 use crate::engine::shards::shard::{self, Token};
+use crate::engine::snapshot::Snapshot;
 use crate::engine::time::{self, ManualClock, Moment};
 
 pub use crate::engine::durations::internals::{Durations, STEPS};
@@ -113,7 +115,7 @@ impl Shard {
     /// A shard from the pool, or a new one.
     #[must_use]
     pub fn take() -> Ownership {
-        let (shard, token) = shard::Shard::take(false, 0);
+        let (shard, token) = COUNTING.take(0);
         Ownership { shard: Self(shard), token }
     }
 
@@ -131,7 +133,7 @@ impl Shard {
 
     /// Clears it and puts it into the pool.
     pub fn recycle(self) {
-        shard::Shard::recycle(false, std::iter::once(self.0));
+        COUNTING.put_back(std::iter::once(self.0));
     }
 
     /// Whether both are the same shard.
@@ -168,7 +170,7 @@ impl Roster {
     #[allow(clippy::new_without_default)]
     #[must_use]
     pub fn new() -> Self {
-        Self(roster::Roster::new())
+        Self(roster::Roster::new(&COUNTING))
     }
 
     /// A shard for the caller alone, or nothing when all are taken.
@@ -217,13 +219,14 @@ pub fn read_clock(clock: &ManualClock) -> Tick {
 /// The key that threads find their shard of `meter` by.
 #[must_use]
 pub fn key(meter: &Meter) -> u64 {
-    meter.key()
+    meter.start_once()
 }
 
 /// One attempt of a reader that took the time (since the clock's origin) before its pass:
 /// nothing, if the clock moved on too far meanwhile.
 #[must_use]
 pub fn read_at(meter: &Meter, now: Duration) -> Option<Reading> {
-    let mut sums = Sums::EMPTY;
-    meter.read(Moment::since_origin(now), &mut sums).then(|| sums.into())
+    let mut snapshot = Snapshot::empty();
+    let in_time = meter.read_into(&mut snapshot, Moment::since_origin(now));
+    in_time.then(|| snapshot.sums_mut().clone().into())
 }

@@ -1,27 +1,30 @@
-//! The meter: what a service records on and reads from.
+//! The meter: counts events and reports their rate.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::engine::seconds::{GUARD, Sums};
-use crate::engine::shards::cache;
+use crate::engine::seconds::GUARD;
+use crate::engine::shards::pool::{COUNTING, TIMING};
 use crate::engine::shards::roster::Roster;
 use crate::engine::shards::shard::{Shard, Token, unique_number};
+use crate::engine::shards::thread;
 use crate::engine::snapshot::Snapshot;
-use crate::engine::sync::{AtomicU64, Ordering, spin_loop};
+use crate::engine::sync::{AtomicU64, Ordering, const_unless_loom, spin_loop};
+#[cfg(not(loom))]
+use crate::engine::time::system_ticks;
 use crate::engine::time::{Clock, TickCell};
 use crate::engine::time::{Moment, Tick};
 
-/// Counts events and tells their rate.
+/// Counts events and reports their rate.
 ///
-/// Recording costs less than one uncontended atomic addition, from any number of threads at once:
-/// each thread has a total and a ring of per-second buckets of its own, and recording is a plain
-/// load and a plain store. After a thread's first record on a meter, recording takes no lock, allocates
+/// To record costs less than one uncontended atomic addition, from any number of threads at the same
+/// time: each thread has its own total and its own ring of per-second buckets, and to record is a plain
+/// load and a plain store. After a thread's first record on a meter, a record takes no lock, allocates
 /// nothing, makes no system call, reads no clock and never loops. A reader writes nothing that a
-/// recorder touches; a snapshot costs a thread that is recording the way of one cache line to
-/// the reader and back (on one EPYC 30 ns between two cores that are close, 170 between two that
-/// aren't).
+/// recorder touches. A snapshot takes one cache line from each thread that is recording, which that
+/// thread then has to fetch back (on one EPYC 30 ns between two near cores, 170 between two distant
+/// ones).
 ///
 /// ```
 /// use tickring::Meter;
@@ -37,22 +40,22 @@ use crate::engine::time::{Moment, Tick};
 ///
 /// # Limits
 ///
-/// A meter takes up 704 bytes for each thread that records on it at the same time, up to 256
-/// threads; any further threads share one ring, where recording costs an atomic addition. A
-/// second of one thread holds 2^40 events; more are missing from the rate, but not from the
-/// total, which is exact up to 2^63.
+/// A meter takes 704 bytes for each thread that records on it at the same time, up to 256 threads. All
+/// further threads share one ring, where a record costs an atomic addition. One second of one thread
+/// holds 2^40 events. More are missing from the rate, but not from the total, which is exact up to
+/// 2^63.
 ///
 /// A signal handler that interrupts a record on the same thread and records on the same meter
 /// can lose the interrupted record.
 pub struct Meter {
-    /// Unique among all meters of the process; 0 until the first use. Relaxed: it publishes
-    /// nothing, the roster has its own orderings.
+    /// Unique among all meters of the process; 0 until the first use. Relaxed: it publishes nothing,
+    /// and the roster has its own orderings.
     key: AtomicU64,
-    /// The clock's published tick, at hand for the recorders.
+    /// The published tick of `clock`, one step nearer for recorders.
     ticks: &'static TickCell,
     clock: Clock,
-    /// Nanoseconds from the clock's origin to the first use; `u64::MAX` before that. Relaxed: the
-    /// least of all that are put here counts.
+    /// Nanoseconds from the clock's origin to the first use; `u64::MAX` before that. Relaxed: only the
+    /// least of the values that are put here counts.
     started: AtomicU64,
     roster: Roster,
 }
@@ -62,43 +65,50 @@ impl Meter {
     #[cfg(not(loom))]
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            key: AtomicU64::new(0),
-            ticks: crate::engine::time::system_ticks(),
-            clock: Clock::System,
-            started: AtomicU64::new(u64::MAX),
-            roster: Roster::new(),
-        }
+        Self::on(Clock::System, system_ticks(), Roster::new(&COUNTING))
     }
 
-    /// A meter on a clock of the caller's choice; see [`ManualClock`](crate::ManualClock).
+    /// A meter on another clock.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tickring::{ManualClock, Meter};
+    ///
+    /// let clock = ManualClock::new();
+    /// let meter = Meter::with_clock(clock.clone());
+    /// meter.record_n(60);
+    /// clock.advance(Duration::from_secs(59));
+    /// assert_eq!(meter.snapshot().events_per_second(), 1.0);
+    /// ```
     #[must_use]
     pub fn with_clock(clock: impl Into<Clock>) -> Self {
         let clock = clock.into();
-        Self {
-            key: AtomicU64::new(0),
-            ticks: clock.published(),
-            clock,
-            started: AtomicU64::new(u64::MAX),
-            roster: Roster::new(),
-        }
+        let ticks = clock.published();
+        Self::on(clock, ticks, Roster::new(&COUNTING))
     }
 
     /// A meter whose shards also count durations, for a [`Timer`](crate::Timer).
     #[cfg(not(loom))]
     pub(crate) const fn timed() -> Self {
-        Self {
-            key: AtomicU64::new(0),
-            ticks: crate::engine::time::system_ticks(),
-            clock: Clock::System,
-            started: AtomicU64::new(u64::MAX),
-            roster: Roster::timed(),
-        }
+        Self::on(Clock::System, system_ticks(), Roster::new(&TIMING))
     }
 
     /// The same on another clock.
     pub(crate) fn timed_with_clock(clock: Clock) -> Self {
-        Self { roster: Roster::timed(), ..Self::with_clock(clock) }
+        let ticks = clock.published();
+        Self::on(clock, ticks, Roster::new(&TIMING))
+    }
+
+    const_unless_loom! {
+        fn on(clock: Clock, ticks: &'static TickCell, roster: Roster) -> Self {
+        Self {
+            key: AtomicU64::new(0),
+            ticks,
+            clock,
+            started: AtomicU64::new(u64::MAX),
+            roster,
+        }
+    }
     }
 
     /// Counts one event, now.
@@ -111,30 +121,29 @@ impl Meter {
     #[inline]
     pub fn record_n(&self, n: u64) {
         let key = self.key.load(Ordering::Relaxed);
-        match cache::get(key) {
+        match thread::cached(key) {
             Some(shard) => shard.ring().add(self.ticks.load(), n),
-            None => self.record_uncached(n),
+            None => self.record_cold(n),
         }
     }
 
-    /// The thread's first record on this meter, or one whose cache entry another meter took.
+    /// The thread's first record on this meter, or one whose entry in the cache another meter took.
     #[cold]
     #[inline(never)]
-    fn record_uncached(&self, n: u64) {
+    fn record_cold(&self, n: u64) {
         if n == 0 {
             return;
         }
-        let key = self.key();
+        let key = self.start_once();
         let tick = self.ticks.load();
-        match cache::find(key, &self.roster, tick) {
+        match thread::find(key, &self.roster, tick) {
             Some(shard) => shard.ring().add(tick, n),
             None => self.roster.add_shared(tick, n),
         }
     }
 
-    /// A recorder with a shard of its own, for the tightest loops: it needs no look-up, and
-    /// recording on it costs a third. Past the meter's 256 shards it records on the ring
-    /// that all share.
+    /// A recorder that owns a shard, for the tightest loops: it needs no look-up, so a record costs a
+    /// third. When all 256 shards of the meter are taken, it records on the ring that threads share.
     ///
     /// ```
     /// static BYTES: tickring::Meter = tickring::Meter::new();
@@ -146,8 +155,7 @@ impl Meter {
     /// ```
     #[must_use]
     pub fn local(&self) -> LocalMeter<'_> {
-        // Gives the meter its start, and its clock a ticker.
-        self.key();
+        self.start_once();
         LocalMeter {
             meter: self,
             ticks: self.ticks,
@@ -156,8 +164,15 @@ impl Meter {
         }
     }
 
-    /// All figures as of now, in one pass. Costs one reading of the clock, and a pass over 61
-    /// buckets for each thread that records; writes nothing that a recorder touches.
+    /// All figures as of now, in one pass. It costs one reading of the clock and a pass over 61 buckets
+    /// for each shard. It writes nothing that a recorder touches.
+    ///
+    /// ```
+    /// let meter = tickring::Meter::new();
+    /// meter.record_n(120);
+    /// let now = meter.snapshot();
+    /// assert_eq!((now.total(), now.events_per_second()), (120, 2.0));
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         loop {
@@ -168,8 +183,8 @@ impl Meter {
         }
     }
 
-    /// The figures as of `now`, a moment of `clock` that was read just before; of a later moment if
-    /// that isn't the meter's clock, or if it moved on too far since.
+    /// The figures as of `now`, a moment of `clock` that was read just before. They belong to a later
+    /// moment if the meter has another clock, or if the clock has moved on too far since.
     #[cfg(feature = "service")]
     pub(crate) fn snapshot_as_of(&self, clock: &Clock, now: Moment) -> Snapshot {
         let mut snapshot = Snapshot::empty();
@@ -179,11 +194,12 @@ impl Meter {
         self.snapshot()
     }
 
-    /// Fills an empty snapshot, in place, as of `now`. False if the clock moved on too far before
-    /// the pass was over.
+    /// Fills an empty snapshot as of `now`, in place. `false` if the clock moved on so far during the pass
+    /// that writers may have replaced seconds of the window: the caller then tries again.
     #[inline]
     pub(crate) fn read_into(&self, snapshot: &mut Snapshot, now: Moment) -> bool {
-        let in_time = self.read(now, snapshot.sums_mut());
+        self.roster.read(now.tick(), snapshot.sums_mut());
+        let in_time = self.ticks.load().0 <= now.tick().0 + GUARD;
         snapshot.set_times(now, self.started(now));
         if !in_time {
             // Before the caller tries again.
@@ -192,25 +208,18 @@ impl Meter {
         in_time
     }
 
-    /// Adds the sums as of `now` to `sums`. False if the clock moved on so far during the pass
-    /// that writers may have replaced seconds that belong to it.
-    pub(crate) fn read(&self, now: Moment, sums: &mut Sums) -> bool {
-        self.roster.read(now.tick(), sums);
-        self.ticks.load().0 <= now.tick().0 + GUARD
-    }
-
-    /// The calling thread's shard, if it is at hand.
+    /// The calling thread's shard, if the cache has it.
     #[inline]
     pub(crate) fn shard(&self) -> Option<&'static Shard> {
-        cache::get(self.key.load(Ordering::Relaxed))
+        thread::cached(self.key.load(Ordering::Relaxed))
     }
 
-    /// The calling thread's shard, looked for in earnest; nothing if there is none to be had.
+    /// The calling thread's shard; joins the roster if need be. `None` if there is none to be had.
     pub(crate) fn find_shard(&self) -> Option<&'static Shard> {
-        cache::find(self.key(), &self.roster, self.tick())
+        thread::find(self.start_once(), &self.roster, self.tick())
     }
 
-    /// The second to record in.
+    /// The second in which recorders count now.
     #[inline]
     pub(crate) fn tick(&self) -> Tick {
         self.ticks.load()
@@ -224,15 +233,15 @@ impl Meter {
         &self.clock
     }
 
-    /// How many shards the meter has. One thread needs one; a thread that ends leaves its own to
-    /// the next.
+    /// How many shards the meter has. Each recording thread needs one; a thread that ends leaves its shard
+    /// to the next.
     #[must_use]
     pub fn shards(&self) -> usize {
         self.roster.len()
     }
 
-    /// The meter's key; the first call assigns it, starts the uptime and the clock.
-    pub(crate) fn key(&self) -> u64 {
+    /// The key of the meter. The first call also starts the clock and the uptime.
+    pub(crate) fn start_once(&self) -> u64 {
         match self.key.load(Ordering::Relaxed) {
             0 => self.start(),
             key => key,
@@ -243,7 +252,7 @@ impl Meter {
     fn start(&self) -> u64 {
         self.clock.start();
         self.started(self.clock.now());
-        // Of several threads that come here at once, the first sets the key for all.
+        // Of several threads that come here at the same time, the first sets the key for all.
         let relaxed = Ordering::Relaxed;
         match self.key.compare_exchange(0, unique_number(), relaxed, relaxed) {
             Ok(_) => self.key.load(relaxed),
@@ -251,7 +260,7 @@ impl Meter {
         }
     }
 
-    /// When the meter was first used; `now`, if this is the first use.
+    /// When the meter was first used: `now`, if this is the first use.
     fn started(&self, now: Moment) -> Moment {
         let now = u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let mut started = self.started.load(Ordering::Relaxed);
@@ -278,16 +287,16 @@ impl fmt::Debug for Meter {
     }
 }
 
-/// Records on a [`Meter`] through a shard of its own; made by [`Meter::local`].
+/// Records on a [`Meter`] through a shard that it owns; made by [`Meter::local`].
 ///
-/// It can move to another thread, but not be used by two at once. Dropping it gives the shard,
-/// with its counts, to the meter's next recorder.
+/// It can move to another thread, but two threads can't use it at the same time. When it is dropped, its
+/// shard goes with its counts to the next recorder of the meter.
 #[derive(Debug)]
 pub struct LocalMeter<'a> {
     meter: &'a Meter,
-    /// The meter's own, one step nearer.
+    /// The published tick of the meter's clock, one step nearer.
     ticks: &'static TickCell,
-    /// Nothing if the meter had no shard left.
+    /// `None` if the meter had no shard left.
     own: Option<(&'static Shard, Token)>,
     _not_sync: PhantomData<std::cell::Cell<()>>,
 }
@@ -330,32 +339,32 @@ mod tests {
     use super::*;
     use crate::engine::time::ManualClock;
 
-    /// Without it a timer would tell the same, but all its threads would share what they write.
+    /// Otherwise a timer would report the same, but all its threads would share what they write.
     #[test]
-    fn a_timed_meters_shards_have_room_for_durations_and_are_at_hand() {
+    fn a_timed_meters_shards_have_durations() {
         let clock = || ManualClock::new().into();
         for (meter, timed) in
             [(Meter::timed_with_clock(clock()), true), (Meter::with_clock(clock()), false)]
         {
             assert!(meter.shard().is_none());
             let shard = meter.find_shard().unwrap();
-            assert_eq!(shard.times().is_some(), timed);
+            assert_eq!(shard.durations().is_some(), timed);
             assert!(std::ptr::eq(meter.shard().unwrap(), shard));
         }
     }
 
     /// Two threads have found that the meter has no key.
     #[test]
-    fn who_comes_second_with_a_key_takes_the_firsts() {
+    fn a_meter_gets_one_key() {
         let meter = Meter::with_clock(ManualClock::new());
         let key = meter.start();
         assert_ne!(key, 0);
         assert_eq!(meter.start(), key);
-        assert_eq!(meter.key(), key);
+        assert_eq!(meter.start_once(), key);
     }
 
     #[test]
-    fn a_reader_that_the_clock_has_overtaken_is_told() {
+    fn an_overtaken_reader_is_turned_away() {
         let clock = ManualClock::new();
         let meter = Meter::with_clock(clock.clone());
         meter.record();

@@ -1,4 +1,50 @@
-//! The engine.
+//! The engine: counts events by second, and durations by step, on many threads.
+//!
+//! # The way of an event
+//!
+//! ```text
+//!  recording thread                                    reader
+//!
+//!  Meter::record                                       Meter::snapshot
+//!    │ key of the meter                                  │
+//!  shards/thread.rs   the thread's cache               shards/roster.rs   all shards of the meter
+//!    │ hit: the thread's own shard                       │
+//!  shards/shard.rs ── seconds/ring.rs ◄─────────────── seconds/ring.rs, read
+//!    │                  total += 1                       │
+//!    │                  (a bucket only when              │
+//!    │                   the second turns)             snapshot.rs        plain values, rates
+//!    │
+//!  durations/own.rs   for a Timer ◄─────────────────── durations/reader.rs ── distribution.rs
+//! ```
+//!
+//! The second comes from `time/`: a ticker thread publishes it, recorders load it, and readers take the
+//! real time and help the published tick forward.
+//!
+//! # Which file knows which
+//!
+//! From the bottom up: `sync`, `diagnostics`; `time`; `seconds` and `durations`, which know neither each
+//! other nor shards; `shards`, which knows both; `snapshot` and `distribution`; `meter`; `timer`. What
+//! the layers above the engine may use is re-exported here, and nothing else.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | tick | a whole second since the origin of a clock; *published tick*: the one that recorders load |
+//! | moment | a tick and a fraction of it |
+//! | ticker | the thread that advances the published tick of the system's clock |
+//! | bucket | the count of one second in a ring; or, for durations, a range of durations |
+//! | ring | a total and 64 buckets; *lap*: one way round it |
+//! | window | the last 60 seconds, the current one included |
+//! | shard | a ring that changes owners, with durations if it belongs to a timer |
+//! | owner | the one thread that may write a shard, named by a *token* |
+//! | shared ring | the ring of a meter that any number of threads write |
+//! | roster | the shards of one meter; *place*: the position of a shard on it |
+//! | pool | shards whose meter is gone |
+//! | key | the number of a meter, by which a thread finds its shard |
+//! | step | five seconds of a clock; the window of a timer is twelve steps |
+//! | own word, shared word | a count of one duration bucket and its step: one that the owner of a shard writes, one that all threads write |
+//! | move, mark | an owner moves a count from its own word to a shared word; the mark says that the move is in progress |
 
 mod diagnostics;
 mod distribution;
@@ -12,7 +58,6 @@ mod snapshot;
 mod sync;
 mod time;
 mod timer;
-mod timing;
 
 pub use self::diagnostics::{Diagnostics, diagnostics};
 pub use self::distribution::{Distribution, SinceStart, TimerSnapshot};
@@ -23,5 +68,4 @@ pub(crate) use self::snapshot::WINDOW;
 #[cfg(feature = "service")]
 pub(crate) use self::time::Moment;
 pub use self::time::{Clock, ManualClock};
-pub use self::timer::Timer;
-pub use self::timing::Timing;
+pub use self::timer::{Timer, Timing};

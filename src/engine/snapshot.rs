@@ -10,31 +10,31 @@ pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 const WINDOW_SECONDS: f64 = 60.0;
 const SECONDS_PER_HOUR: f64 = 3600.0;
 
-/// A meter's figures at one moment. Nothing here moves any more: all figures are of the same
-/// pass over the meter, and agree with one another.
+/// The figures of a meter at one moment, as plain values. All of them come from the same pass over the
+/// meter and agree with one another.
 ///
 /// No figure is ever negative, infinite or NaN.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     sums: Sums,
-    /// The events of the oldest second that count, as a share of them is still in the window.
+    /// Events of the 61st second × the fraction of it that is younger than 60 s.
     oldest_share: f64,
     last_event_age: Option<Duration>,
     uptime: Duration,
 }
 
 impl Snapshot {
-    /// The snapshot of a meter on which nothing was ever recorded, at its start.
+    /// The snapshot of a meter without any event, at its start.
     pub(crate) fn empty() -> Self {
         Self { sums: Sums::EMPTY, oldest_share: 0.0, last_event_age: None, uptime: Duration::ZERO }
     }
 
-    /// For a reader to collect into, in place: copying 61 counts costs as much as summing them.
+    /// For a reader to add to, in place: to copy 61 counts costs as much as to add them.
     pub(crate) fn sums_mut(&mut self) -> &mut Sums {
         &mut self.sums
     }
 
-    /// Completes a snapshot whose sums are of `now`.
+    /// Completes a snapshot whose sums are as of `now`.
     pub(crate) fn set_times(&mut self, now: Moment, started: Moment) {
         self.last_event_age = self.sums.last.map(|last| {
             let end = Duration::from_secs(last.as_seconds().saturating_add(1));
@@ -44,8 +44,8 @@ impl Snapshot {
         self.uptime = now.since(started);
     }
 
-    /// Several snapshots as one: counts add up, the last event is the latest of all. Without any
-    /// it is the snapshot of a meter on which nothing was recorded.
+    /// Several snapshots as one: counts add up, and the last event is the latest of all. Without any part
+    /// it is the snapshot of a meter without events.
     #[cfg(feature = "service")]
     pub(crate) fn sum<'a>(parts: impl Iterator<Item = &'a Self>, uptime: Duration) -> Self {
         let mut sum = Self::empty();
@@ -54,7 +54,7 @@ impl Snapshot {
         sum
     }
 
-    /// Adds the counts of another, of the same moment but for the time that taking both took.
+    /// Adds the counts of another snapshot, which was taken at the same moment or just after.
     #[cfg(feature = "service")]
     pub(crate) fn add(&mut self, other: &Self) {
         self.sums.total = self.sums.total.saturating_add(other.sums.total);
@@ -66,20 +66,20 @@ impl Snapshot {
         }
     }
 
-    /// Makes these the figures of a meter that has been up for so long.
+    /// Sets the uptime.
     #[cfg(feature = "service")]
     pub(crate) fn set_uptime(&mut self, uptime: Duration) {
         self.uptime = uptime;
     }
 
-    /// All events ever recorded.
+    /// All events since the start.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.sums.total
     }
 
-    /// Events in the last 60 clock seconds, the current one included: an exact count, in which an
-    /// event shows at once. Never more than [`total`](Self::total).
+    /// Events in the last 60 clock seconds, the current one included: an exact count, in which an event
+    /// shows at once. It is never more than [`total`](Self::total).
     #[must_use]
     pub fn events_in_window(&self) -> u64 {
         self.per_second().iter().sum()
@@ -87,11 +87,11 @@ impl Snapshot {
 
     /// Events a second over the last 60 s.
     ///
-    /// At a fraction f of the current second, with c the counts of whole seconds and s the
-    /// current one, this is `(c[s-59] + … + c[s] + (1 - f) · c[s-60]) / 60`: the oldest second
-    /// counts as far as it is less than 60 s old. Without that part the rate of a steady stream
-    /// would swing by a sixtieth each second. It is exactly 0 at the latest 61 s after the last
-    /// event. A meter younger than a minute counts its missing past as silence; see
+    /// Let s be the current second, f the fraction of it that has passed, and c\[k\] the count of second
+    /// k. Then this is `(c[s-59] + … + c[s] + (1 - f) · c[s-60]) / 60`. The last term is the part of the
+    /// oldest second that is less than 60 s old. Without it the rate of a steady stream would swing by a
+    /// sixtieth each second. The rate is exactly 0 at the latest 61 s after the last event. For a meter
+    /// younger than a minute the time before its start counts as silence; see
     /// [`covered`](Self::covered).
     #[must_use]
     pub fn events_per_second(&self) -> f64 {
@@ -113,8 +113,8 @@ impl Snapshot {
         to_f64(self.total()) / self.uptime.as_secs_f64()
     }
 
-    /// The time since the meter's first use (a record or a snapshot), or since its service
-    /// was made.
+    /// The time since the first use of the meter (a record or a snapshot), or since its service was
+    /// built.
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.uptime
@@ -130,7 +130,7 @@ impl Snapshot {
     /// The largest count of any one second of the window.
     #[must_use]
     pub fn peak_per_second(&self) -> u64 {
-        // In three lanes: one chain of sixty comparisons would take as long as the whole pass.
+        // In three lanes: one chain of sixty comparisons takes as long as the whole pass.
         let (threes, rest) = self.per_second().as_chunks();
         debug_assert!(rest.is_empty());
         let (mut a, mut b, mut c) = (0, 0, 0);
@@ -140,24 +140,24 @@ impl Snapshot {
         a.max(b).max(c)
     }
 
-    /// The window by second, oldest first; the last is the current, unfinished second.
+    /// The window by second, oldest first. The last one is the current, unfinished second.
     #[must_use]
     #[allow(clippy::missing_panics_doc)] // The sizes are constants.
     pub fn per_second(&self) -> &[u64; REACH] {
         self.sums.by_second.last_chunk().expect("61 seconds contain 60")
     }
 
-    /// How long there has been no event: the time since the end of the last second that had one,
-    /// or zero while that second is the current one. So the true age is at most a second more.
-    /// `None` if nothing was ever recorded. It tells an idle service (it grows) from a dead one
-    /// (it can't be read), at any age.
+    /// How long there has been no event: the time since the end of the last second that had one, or zero
+    /// while that second is the current one. The true age is at most a second more. `None` if there was
+    /// never an event. It works at any age, and so distinguishes an idle service, whose age grows, from a
+    /// dead one, which can't be read.
     #[must_use]
     pub fn last_event_age(&self) -> Option<Duration> {
         self.last_event_age
     }
 }
 
-/// Counts above 2^53 lose their last digits here, and only here.
+/// Counts above 2^53 lose their last digits here, and nowhere else.
 #[allow(clippy::cast_precision_loss)]
 fn to_f64(count: u64) -> f64 {
     count as f64
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     #[allow(clippy::float_cmp)] // All figures are exact.
-    fn a_sums_rate_is_the_sum_of_its_parts_rates_at_any_fraction_of_a_second() {
+    fn the_rate_of_a_sum_is_the_sum_of_rates() {
         let clock = ManualClock::new();
         let meters: Vec<_> = (0..3).map(|_| Meter::with_clock(clock.clone())).collect();
         for (n, meter) in (1..).zip(&meters) {

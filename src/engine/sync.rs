@@ -1,23 +1,23 @@
-//! The one place that chooses between the real primitives and loom's.
+//! The only place that chooses between the real primitives and loom's.
 //!
-//! The rest of the crate names atomics, locks and statics through this module,
-//! so that the models in `loom-tests` run the very code that ships.
+//! The rest of the engine gets its atomics, locks and statics from this module. So the models in
+//! `loom-tests` run the code that ships.
 
 #[cfg(loom)]
 pub(crate) use self::model::{AtomicU64, Mutex, OnceLock, Ordering, spin_loop};
 #[cfg(not(loom))]
 pub(crate) use self::real::{AtomicU64, Mutex, OnceLock, Ordering, spin_loop};
 
-/// Declares a process-wide value. Under loom it is made anew for each execution.
+/// Declares a process-wide value. Under loom each execution has a new one.
 macro_rules! process_wide {
-    ($(#[$attr:meta])* static $name:ident: $ty:ty = $init:expr;) => {
+    ($(#[$attr:meta])* $(pub($scope:tt))? static $name:ident: $ty:ty = $init:expr;) => {
         #[cfg(not(loom))]
         $(#[$attr])*
-        static $name: $ty = $init;
+        $(pub($scope))? static $name: $ty = $init;
         #[cfg(loom)]
         loom::lazy_static! {
             $(#[$attr])*
-            static ref $name: $ty = $init;
+            $(pub($scope))? static ref $name: $ty = $init;
         }
     };
 }
@@ -38,16 +38,16 @@ macro_rules! per_thread {
     };
 }
 
-/// Declares a `const fn` constructor. Loom's atomics have no constant constructor, so there it
-/// is an ordinary function.
+/// Declares a `const fn` constructor. Loom's atomics have no constant constructor, so under loom it is an
+/// ordinary function.
 macro_rules! const_unless_loom {
-    ($(#[$attr:meta])* $vis:vis fn $name:ident() -> $ret:ty $body:block) => {
+    ($(#[$attr:meta])* $vis:vis fn $name:ident($($arg:ident: $arg_ty:ty),*) -> $ret:ty $body:block) => {
         #[cfg(not(loom))]
         $(#[$attr])*
-        $vis const fn $name() -> $ret $body
+        $vis const fn $name($($arg: $arg_ty),*) -> $ret $body
         #[cfg(loom)]
         $(#[$attr])*
-        $vis fn $name() -> $ret $body
+        $vis fn $name($($arg: $arg_ty),*) -> $ret $body
     };
 }
 
@@ -55,11 +55,11 @@ pub(crate) use {const_unless_loom, per_thread, process_wide};
 
 /// Reads an atomic that only the calling thread writes.
 ///
-/// Relaxed: a thread always sees its own last store, and the stores of a former owner happened
-/// before it became the owner. Under loom this read is checked (a foreign store that is not
-/// ordered before it fails the model) and is no scheduling point: the checker backtracks from
-/// the last access to an atomic only, and an owner's read in front of its own store would hide
-/// the races with other threads that the store takes part in.
+/// Relaxed: a thread always sees its own last store, and the stores of a former owner happened before
+/// this thread became the owner. Under loom this load is checked: a store by another thread that isn't
+/// ordered before it fails the model. It is no scheduling point there, since the checker backtracks only
+/// from the last access to an atomic, and an owner's load just before its own store would hide the races
+/// of that store.
 #[inline]
 pub(crate) fn load_own(cell: &AtomicU64) -> u64 {
     #[cfg(not(loom))]
@@ -95,7 +95,7 @@ mod model {
         unsafe { cell.unsync_load() }
     }
 
-    /// `std::sync::OnceLock` as far as the engine uses it, visible to the checker.
+    /// The part of `std::sync::OnceLock` that the engine uses, visible to the checker.
     #[derive(Debug)]
     pub(crate) struct OnceLock<T>(AtomicPtr<T>);
 

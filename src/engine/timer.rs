@@ -1,25 +1,24 @@
-//! The timer: a meter whose events also took a while, and the distribution of that while.
+//! The timer: a meter whose events also have a duration.
 
 use std::fmt;
 #[cfg(feature = "service")]
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::distribution::TimerSnapshot;
 use crate::engine::durations::layout;
 use crate::engine::durations::reader::{self, Filled};
-use crate::engine::durations::shared::Steps;
-use crate::engine::durations::since_start::LifeSums;
+use crate::engine::durations::shared::SharedDurations;
+use crate::engine::durations::since_start::SinceStartSums;
 use crate::engine::durations::word::Step;
 use crate::engine::meter::Meter;
 use crate::engine::shards::shard::Shard;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::sync::OnceLock;
-use crate::engine::time::Clock;
+use crate::engine::time::{Clock, ManualClock};
 use crate::engine::time::{Moment, Tick};
-use crate::engine::timing::Timing;
 
-/// Counts events and tells their rate, like a [`Meter`], and how long they took.
+/// Counts events and reports their rate, like a [`Meter`], and how long they took.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,33 +38,34 @@ use crate::engine::timing::Timing;
 /// assert_eq!(now.since_start().max(), Some(Duration::from_millis(12)));
 /// ```
 ///
-/// Recording has all the properties that it has on a meter: it takes no lock, reads no clock,
-/// allocates nothing after a thread's first record and never waits for anybody.
+/// A record has all the properties that it has on a meter: it takes no lock, reads no clock, allocates
+/// nothing after a thread's first record, and never waits for another thread.
 ///
 /// # What it keeps
 ///
-/// A [`Distribution`](crate::Distribution) of the last minute, in buckets that are at most a sixteenth wide, so that
-/// what is told of it is within 3.2 % of the truth; and the [`SinceStart`](crate::SinceStart) figures since the start,
-/// which are exact. Durations of more than an hour are taken as an hour.
+/// A [`Distribution`](crate::Distribution) of the last minute, in buckets that are at most a sixteenth
+/// wide, so that its durations are within 3.2 % of the truth; and the figures
+/// [`SinceStart`](crate::SinceStart), which are exact. A duration of more than an hour counts as an hour.
 ///
 /// # Limits
 ///
-/// A timer takes up 60 KiB from its first record on, and 6 KiB more for each thread that records
-/// on it at the same time, up to 256 threads; any further threads share what they write to. The
-/// distribution holds 2^33 samples for each bucket and step of five seconds; what exceeds that
-/// is missing from the distribution, but not from the lifetime figures.
+/// A timer takes 60 KiB from its first record on, and 6 KiB more for each thread that records on it at the
+/// same time, up to 256 threads. All further threads share the words that they write. The distribution
+/// holds 2^33 samples for each bucket and step of five seconds. More are missing from the distribution,
+/// but not from the figures since the start.
 pub struct Timer {
-    meter: Counted,
-    /// Made at the first record.
-    pub(crate) steps: OnceLock<Box<Steps>>,
+    meter: MeterOf,
+    /// Allocated by the first record.
+    shared: OnceLock<Box<SharedDurations>>,
 }
 
-/// The meter of a timer, which is one whose shards have `Times`.
-#[allow(clippy::large_enum_variant)] // A static has its meter within it.
-enum Counted {
-    Own(Meter),
+/// The meter that counts the events of a timer. The meter of a service may be older than its timer; its
+/// shards then have no room for durations.
+#[allow(clippy::large_enum_variant)] // A static timer has its meter inside.
+enum MeterOf {
+    This(Meter),
     #[cfg(feature = "service")]
-    Shared(Arc<Meter>),
+    Service(Arc<Meter>),
 }
 
 impl Timer {
@@ -73,32 +73,42 @@ impl Timer {
     #[cfg(not(loom))]
     #[must_use]
     pub const fn new() -> Self {
-        Self { meter: Counted::Own(Meter::timed()), steps: OnceLock::new() }
+        Self { meter: MeterOf::This(Meter::timed()), shared: OnceLock::new() }
     }
 
-    /// A timer on a clock of the caller's choice; see [`ManualClock`](crate::ManualClock).
+    /// A timer on another clock.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tickring::{ManualClock, Timer};
+    ///
+    /// let clock = ManualClock::new();
+    /// let timer = Timer::with_clock(clock.clone());
+    /// timer.time(|| clock.advance(Duration::from_millis(20)));
+    /// assert_eq!(timer.snapshot().since_start().sum(), Duration::from_millis(20));
+    /// ```
     #[must_use]
     pub fn with_clock(clock: impl Into<Clock>) -> Self {
         let meter = Meter::timed_with_clock(clock.into());
-        Self { meter: Counted::Own(meter), steps: OnceLock::new() }
+        Self { meter: MeterOf::This(meter), shared: OnceLock::new() }
     }
 
-    /// A timer of the events of a meter that others hold, too. If it is not a timed one, its
-    /// shards have no room for durations: all threads share what they write these to.
+    /// A timer of the events of a meter that others hold, too. If that was not made for a timer, its
+    /// shards have no room for durations, and all threads write them to the same words.
     #[cfg(feature = "service")]
     pub(crate) fn of_meter(meter: Arc<Meter>) -> Self {
-        Self { meter: Counted::Shared(meter), steps: OnceLock::new() }
+        Self { meter: MeterOf::Service(meter), shared: OnceLock::new() }
     }
 
-    /// The meter that counts this timer's events. An event recorded on it directly counts, but
-    /// has no duration.
+    /// The meter that counts the events of this timer. An event that is recorded on the meter directly
+    /// counts, but has no duration.
     #[inline]
     #[must_use]
     pub fn meter(&self) -> &Meter {
         match &self.meter {
-            Counted::Own(meter) => meter,
+            MeterOf::This(meter) => meter,
             #[cfg(feature = "service")]
-            Counted::Shared(meter) => meter,
+            MeterOf::Service(meter) => meter,
         }
     }
 
@@ -114,7 +124,7 @@ impl Timer {
         let nanos = layout::nanos(duration);
         match self.meter().shard() {
             Some(shard) if n != 0 => self.add(shard, self.meter().tick(), nanos, n),
-            _ => self.record_uncached(nanos, n),
+            _ => self.record_cold(nanos, n),
         }
     }
 
@@ -124,8 +134,8 @@ impl Timer {
         self.add_duration(shard, tick, nanos, n);
     }
 
-    /// Records how long an event took that has been counted on the meter before.
-    pub(crate) fn record_late(&self, duration: Duration) {
+    /// Records how long an event took that the meter has counted before.
+    fn record_duration_only(&self, duration: Duration) {
         let nanos = layout::nanos(duration);
         let shard = self.meter().find_shard();
         let tick = self.meter().tick();
@@ -137,30 +147,30 @@ impl Timer {
 
     #[inline]
     fn add_duration(&self, shard: &Shard, tick: Tick, nanos: u64, n: u64) {
-        match shard.times() {
-            Some(times) => times.add(Step::of(tick), nanos, n, || self.steps()),
+        match shard.durations() {
+            Some(own) => own.add(Step::of(tick), nanos, n, || self.shared()),
             None => self.add_shared(tick, nanos, n),
         }
     }
 
-    /// Where those write who have no words of their own.
+    /// Counts a duration in the words that all threads write.
     #[cold]
     fn add_shared(&self, tick: Tick, nanos: u64, n: u64) {
-        let (steps, bucket) = (self.steps(), layout::index(nanos));
-        steps.life.add_shared(layout::class(bucket, nanos), nanos, n);
-        steps.add(Step::of(tick), bucket, n);
+        let (shared, bucket) = (self.shared(), layout::index(nanos));
+        shared.since_start.add_shared(layout::le_index(bucket, nanos), nanos, n);
+        shared.add(Step::of(tick), bucket, n);
     }
 
-    /// The thread's first record on this timer, or one whose cache entry another meter took, or
-    /// one of a thread that has no shard.
+    /// A record of a thread whose cache doesn't have its shard, of a thread without a shard, or of no
+    /// event.
     #[cold]
     #[inline(never)]
-    fn record_uncached(&self, nanos: u64, n: u64) {
+    fn record_cold(&self, nanos: u64, n: u64) {
         if n == 0 {
             return;
         }
-        // Made here, so that no later record has to.
-        self.steps();
+        // Allocates it here, so that no later record has to.
+        self.shared();
         let shard = self.meter().find_shard();
         let tick = self.meter().tick();
         if let Some(shard) = shard {
@@ -171,39 +181,56 @@ impl Timer {
         }
     }
 
-    pub(crate) fn steps(&self) -> &Steps {
+    fn shared(&self) -> &SharedDurations {
         loop {
-            if let Some(steps) = self.steps.get() {
-                return steps;
+            if let Some(shared) = self.shared.get() {
+                return shared;
             }
-            // If another thread is first, its steps are there in the next round.
-            let _ = self.steps.set(Box::new(Steps::new()));
+            // If another thread is first, the next round finds what it has set.
+            let _ = self.shared.set(Box::new(SharedDurations::new()));
         }
     }
 
-    /// Begins to time an event, which is recorded when the returned guard is dropped.
+    /// Begins to time an event, which is recorded when the returned guard is dropped. Costs two readings
+    /// of the clock in all.
+    ///
+    /// ```
+    /// let timer = tickring::Timer::new();
+    /// {
+    ///     let _timing = timer.start();
+    ///     // the work
+    /// }
+    /// assert_eq!(timer.snapshot().since_start().count(), 1);
+    /// ```
     #[inline]
     pub fn start(&self) -> Timing<'_> {
         Timing::start(self)
     }
 
-    /// Begins to time an event that counts at once, like a request, which shows in its own
-    /// answer. Its duration is recorded when the guard is dropped.
+    /// Begins to time an event that counts at once, such as a request that shows in its own answer. Its
+    /// duration is recorded when the guard is dropped.
     #[cfg(feature = "http")]
     pub(crate) fn start_counted(&self) -> Timing<'_> {
         Timing::start_counted(self)
     }
 
-    /// Times a call. If it panics, the time up to there is recorded.
+    /// Times a call. If the call panics, the time up to the panic is recorded. Costs two readings of the
+    /// clock.
+    ///
+    /// ```
+    /// let timer = tickring::Timer::new();
+    /// assert_eq!(timer.time(|| 6 * 7), 42);
+    /// assert_eq!(timer.snapshot().events().total(), 1);
+    /// ```
     #[inline]
     pub fn time<T>(&self, call: impl FnOnce() -> T) -> T {
         let _timing = self.start();
         call()
     }
 
-    /// All figures as of now, in a pass over the buckets that were ever used: of twelve words each,
-    /// and two for each thread that records. Costs from half a microsecond (one bucket) to a few
-    /// (all 619 of them); writes nothing that a recorder touches.
+    /// All figures as of now, in a pass over the buckets that were ever used: twelve words for each, and
+    /// two more for each shard. It costs from half a microsecond (one bucket) to a few (all 619). It
+    /// writes nothing that a recorder touches.
     #[must_use]
     pub fn snapshot(&self) -> TimerSnapshot {
         loop {
@@ -221,35 +248,35 @@ impl Timer {
         same.then(|| self.snapshot_at(now)).flatten().unwrap_or_else(|| self.snapshot())
     }
 
-    /// The figures as of `now`, unless the clock moves on during the pass so far that writers may
-    /// have replaced what belongs to its windows.
+    /// The figures as of `now`, or `None` if the clock moved on so far during the pass that writers may
+    /// have replaced counts of the windows.
     fn snapshot_at(&self, now: Moment) -> Option<TimerSnapshot> {
         let step = Step::of(now.tick());
         let filled = self.read_window(step);
-        let life = self.read_life();
+        let since_start = self.read_since_start();
         let mut events = Snapshot::empty();
         let in_time =
             self.meter().read_into(&mut events, now) && Step::of(self.meter().tick()) <= step;
-        in_time.then(|| TimerSnapshot::new(events, filled, life))
+        in_time.then(|| TimerSnapshot::new(events, filled, since_start))
     }
 
-    /// The window's counts, as of step `now`.
+    /// The counts of the window, as of step `now`.
     fn read_window(&self, now: Step) -> Vec<Filled> {
-        if self.steps.get().is_none() && self.meter().shards() == 0 {
+        if self.shared.get().is_none() && self.meter().shards() == 0 {
             return Vec::new();
         }
         let shards = self.meter().roster().shards();
-        reader::read(self.steps(), shards.filter_map(|shard| shard.times()), now)
+        reader::read(self.shared(), shards.filter_map(|shard| shard.durations()), now)
     }
 
-    /// What was seen since the start. To be read after the window.
-    fn read_life(&self) -> LifeSums {
-        let mut sums = LifeSums::default();
-        for times in self.meter().roster().shards().filter_map(|shard| shard.times()) {
-            times.read_life(&mut sums);
+    /// The sums since the start. They must be read after the window.
+    fn read_since_start(&self) -> SinceStartSums {
+        let mut sums = SinceStartSums::default();
+        for own in self.meter().roster().shards().filter_map(|shard| shard.durations()) {
+            own.read_since_start(&mut sums);
         }
-        if let Some(steps) = self.steps.get() {
-            steps.life.read(&mut sums);
+        if let Some(shared) = self.shared.get() {
+            shared.since_start.read(&mut sums);
         }
         sums
     }
@@ -269,5 +296,90 @@ impl Default for Timer {
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Timer").field("meter", self.meter()).finish_non_exhaustive()
+    }
+}
+
+/// An event in progress, made by [`Timer::start`]. When it is dropped, it records on its timer.
+///
+/// ```
+/// let timer = tickring::Timer::new();
+/// let took = timer.start().stop();
+/// timer.start().discard(); // nothing is recorded
+/// assert_eq!(timer.snapshot().since_start().sum(), took);
+/// ```
+#[derive(Debug)]
+#[must_use = "when it is dropped it records, and that is at once if it is not kept"]
+pub struct Timing<'a> {
+    timer: &'a Timer,
+    since: Since<'a>,
+    /// Whether the event has been counted, so that only its duration is recorded at the end.
+    counted: bool,
+}
+
+/// When an event began, and by which clock.
+#[derive(Debug)]
+enum Since<'a> {
+    /// Read directly: through the clock of this crate it would cost half as much again.
+    System(Instant),
+    Manual(&'a ManualClock, Duration),
+}
+
+impl<'a> Timing<'a> {
+    #[inline]
+    pub(super) fn start(timer: &'a Timer) -> Self {
+        let since = match timer.clock() {
+            Clock::System => Since::System(Instant::now()),
+            Clock::Manual(clock) => Since::Manual(clock, clock.elapsed()),
+        };
+        Self { timer, since, counted: false }
+    }
+
+    /// Counts the event at once. At the end only its duration is recorded.
+    #[cfg(feature = "http")]
+    pub(super) fn start_counted(timer: &'a Timer) -> Self {
+        timer.meter().record();
+        let mut timing = Self::start(timer);
+        timing.counted = true;
+        timing
+    }
+
+    /// The time since the start.
+    #[inline]
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        match &self.since {
+            Since::System(start) => start.elapsed(),
+            Since::Manual(clock, start) => clock.elapsed().saturating_sub(*start),
+        }
+    }
+
+    /// Records now, and returns the duration that was recorded.
+    #[allow(clippy::must_use_candidate)] // For what it does.
+    pub fn stop(self) -> Duration {
+        let elapsed = self.elapsed();
+        self.record(elapsed);
+        self.discard();
+        elapsed
+    }
+
+    #[inline]
+    fn record(&self, elapsed: Duration) {
+        if self.counted {
+            self.timer.record_duration_only(elapsed);
+        } else {
+            self.timer.record(elapsed);
+        }
+    }
+
+    /// Ends without a record.
+    pub fn discard(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Timing<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.record(self.elapsed());
     }
 }

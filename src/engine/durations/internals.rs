@@ -1,11 +1,11 @@
 //! A timer's window without clock, meter and roster, for the models.
 
-use super::layout::{class, index};
-use super::own::Times;
+use super::layout::{index, le_index};
+use super::own::OwnDurations;
 use super::reader::read;
-use super::shared::Steps;
-use super::since_start::LifeSums;
-use super::word::{self, Step};
+use super::shared::SharedDurations;
+use super::since_start::SinceStartSums;
+use super::word::{self, Mover, Step};
 
 /// Steps of a timer's window.
 pub const STEPS: u64 = word::STEPS as u64;
@@ -16,8 +16,8 @@ const NANOS: u64 = 1;
 /// The window of a timer that a fixed number of owners record on.
 #[derive(Debug)]
 pub struct Durations {
-    steps: Steps,
-    owners: Vec<Times>,
+    shared: SharedDurations,
+    owners: Vec<OwnDurations>,
 }
 
 impl Durations {
@@ -25,32 +25,32 @@ impl Durations {
     #[must_use]
     pub fn new(owners: usize) -> Self {
         let owner = |place| {
-            let times = Times::new();
-            times.set_place(place);
-            times
+            let words = OwnDurations::new();
+            words.set_mover(Mover::at(place));
+            words
         };
-        Self { steps: Steps::new(), owners: (0..owners).map(owner).collect() }
+        Self { shared: SharedDurations::new(), owners: (0..owners).map(owner).collect() }
     }
 
     /// Counts `n` samples in a step, as an owner. For one thread only.
     pub fn add(&self, owner: usize, step: u64, n: u64) {
-        self.owners[owner].add(Step(step), NANOS, n, || &self.steps);
+        self.owners[owner].add(Step(step), NANOS, n, || &self.shared);
     }
 
-    /// Counts `n` samples in a step, as one who owns nothing.
+    /// Counts `n` samples in a step, as a thread without a shard.
     pub fn add_shared(&self, step: u64, n: u64) {
-        self.steps.life.add_shared(class(index(NANOS), NANOS), NANOS, n);
-        self.steps.add(Step(step), index(NANOS), n);
+        self.shared.since_start.add_shared(le_index(index(NANOS), NANOS), NANOS, n);
+        self.shared.add(Step(step), index(NANOS), n);
     }
 
     /// The samples in the window as of step `now`, and then those since the start.
     #[must_use]
     pub fn read(&self, now: u64) -> (u64, u64) {
-        let window = read(&self.steps, self.owners.iter(), Step(now));
+        let window = read(&self.shared, self.owners.iter(), Step(now));
         let window = window.into_iter().map(|found| found.count).sum();
-        let mut life = LifeSums::default();
-        self.owners.iter().for_each(|times| times.read_life(&mut life));
-        self.steps.life.read(&mut life);
-        (window, life.count())
+        let mut since_start = SinceStartSums::default();
+        self.owners.iter().for_each(|words| words.read_since_start(&mut since_start));
+        self.shared.since_start.read(&mut since_start);
+        (window, since_start.count())
     }
 }

@@ -2,37 +2,37 @@
 //!
 //! Log-linear, in nanoseconds: each power of two is divided into 16 buckets of equal width, and
 //! below 32 ns each nanosecond has its own. So a bucket is at most a sixteenth of its lower end
-//! wide, and its middle is within a thirty-second (3.125 %) of whatever fell in it.
+//! wide, and its middle is within a thirty-second (3.125 %) of every sample in it.
 //!
-//! This is what the crates `histogram` (grouping power 4) and `hdrhistogram` compute, too, but
-//! neither lets others use the arithmetic: it is private in both, behind histograms that own
-//! their counts. Here it is five instructions, and keeps the engine free of dependencies.
+//! The crates `histogram` (grouping power 4) and `hdrhistogram` compute the same, but in both the
+//! arithmetic is private, behind histograms that own their counts. Here it is five instructions, and
+//! keeps the engine free of dependencies.
 
 use std::time::Duration;
 
-/// The longest duration that is told apart from longer ones: an hour, in nanoseconds.
-pub(crate) const LONGEST: u64 = 3_600_000_000_000;
+/// The longest duration, an hour in nanoseconds. Longer ones count as this.
+pub(crate) const MAX_NANOS: u64 = 3_600_000_000_000;
 
-/// How many buckets there are.
+/// The number of buckets.
 #[cfg(not(loom))]
-pub(crate) const BUCKETS: usize = index(LONGEST) + 1;
+pub(crate) const BUCKETS: usize = index(MAX_NANOS) + 1;
 /// Two, so that a model can look at all of them.
 #[cfg(loom)]
 pub(crate) const BUCKETS: usize = 2;
 
-/// Buckets that are read together: as many of an owner's words are on a cache line. Each time a
-/// reader comes to a line that its owner writes, the owner waits for it to come back; so it had
-/// better be once for them all. Also the bits of a byte.
-pub(crate) const RUN: usize = 8;
-pub(crate) const RUNS: usize = BUCKETS.div_ceil(RUN);
+/// Words on a cache line of 64 bytes. A reader takes the words of a line together: each time that it
+/// takes a line, the owner has to wait for the line to come back. One byte of
+/// [`SharedDurations::used`](super::shared::SharedDurations::used) covers a line.
+pub(crate) const PER_LINE: usize = 8;
+pub(crate) const LINES: usize = BUCKETS.div_ceil(PER_LINE);
 
 /// Buckets for each power of two, as a power of two.
 const GROUP: u32 = 4;
 
-/// The bounds, in nanoseconds, of the classes in which durations are counted since the start;
-/// each is inclusive. Any two are further apart than a bucket is wide.
+/// The inclusive upper bounds, in nanoseconds, by which durations are counted since the start: the `le`
+/// of a Prometheus histogram. Any two are further apart than a bucket is wide.
 #[cfg(not(loom))]
-pub(crate) const BOUNDS: [u64; 22] = [
+pub(crate) const LE_BOUNDS: [u64; 22] = [
     1_000,
     10_000,
     100_000,
@@ -56,30 +56,30 @@ pub(crate) const BOUNDS: [u64; 22] = [
     300_000_000_000,
     u64::MAX,
 ];
-/// One class is enough for a model.
+/// One bound is enough for a model.
 #[cfg(loom)]
-pub(crate) const BOUNDS: [u64; 1] = [u64::MAX];
+pub(crate) const LE_BOUNDS: [u64; 1] = [u64::MAX];
 
-pub(crate) const CLASSES: usize = BOUNDS.len();
+pub(crate) const LE_COUNT: usize = LE_BOUNDS.len();
 
-/// Marks a bucket in which a bound falls, so that it is of two classes.
-const SPLIT: u8 = 1 << 7;
+/// Marks a bucket that a bound divides.
+const STRADDLES: u8 = 1 << 7;
 
-/// The class of the least duration of each bucket.
-static CLASS_OF_BUCKET: [u8; BUCKETS] = classes_of_buckets();
+/// For each bucket, the place in [`LE_BOUNDS`] of its least duration.
+static LE_OF_BUCKET: [u8; BUCKETS] = le_of_buckets();
 
-/// A duration in nanoseconds, at most [`LONGEST`].
+/// `duration` in nanoseconds, at most [`MAX_NANOS`].
 #[inline]
 pub(crate) fn nanos(duration: Duration) -> u64 {
     const SECOND: u64 = 1_000_000_000;
-    // A branch, which the processor foresees, rather than two minima, for which it would wait.
-    if duration.as_secs() >= LONGEST / SECOND {
-        return LONGEST;
+    // A branch, which the processor predicts, costs less than two minima, for which it waits.
+    if duration.as_secs() >= MAX_NANOS / SECOND {
+        return MAX_NANOS;
     }
     duration.as_secs() * SECOND + u64::from(duration.subsec_nanos())
 }
 
-/// The bucket of a duration of `nanos`, at most [`LONGEST`].
+/// The bucket of a duration of `nanos`, at most [`MAX_NANOS`].
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // At most 618.
 pub(crate) const fn index(nanos: u64) -> usize {
@@ -92,15 +92,15 @@ pub(crate) const fn index(nanos: u64) -> usize {
     (shift << GROUP) as usize + (nanos >> shift) as usize
 }
 
-/// The class of a duration of `nanos` that falls in `bucket`.
+/// The place in [`LE_BOUNDS`] of a duration of `nanos`, which falls in `bucket`.
 #[inline]
-pub(crate) fn class(bucket: usize, nanos: u64) -> usize {
-    let class = CLASS_OF_BUCKET[bucket];
-    if class & SPLIT == 0 {
-        return usize::from(class);
+pub(crate) fn le_index(bucket: usize, nanos: u64) -> usize {
+    let le = LE_OF_BUCKET[bucket];
+    if le & STRADDLES == 0 {
+        return usize::from(le);
     }
-    let lower = usize::from(class & !SPLIT);
-    lower + usize::from(nanos > BOUNDS[lower])
+    let lower = usize::from(le & !STRADDLES);
+    lower + usize::from(nanos > LE_BOUNDS[lower])
 }
 
 /// The least duration of a bucket, in nanoseconds.
@@ -113,28 +113,28 @@ const fn least(bucket: usize) -> u64 {
     ((group + bucket % group) as u64) << shift
 }
 
-/// What stands for all that fell in a bucket: its middle, rounded down.
+/// The duration that stands for all samples of a bucket: its middle, rounded down.
 pub(crate) fn middle(bucket: usize) -> u64 {
-    // As wide as the power of two of its least duration says; up to the 32nd it is one.
+    // The width follows from the power of two of the least duration; up to the 32nd bucket it is 1 ns.
     let width = 1 << (bucket >> GROUP).saturating_sub(1);
     least(bucket) + (width - 1) / 2
 }
 
-#[allow(clippy::cast_possible_truncation)] // Below CLASSES.
-const fn classes_of_buckets() -> [u8; BUCKETS] {
-    let mut classes = [0; BUCKETS];
-    let (mut bucket, mut class) = (0, 0);
+#[allow(clippy::cast_possible_truncation)] // Below LE_COUNT.
+const fn le_of_buckets() -> [u8; BUCKETS] {
+    let mut of_bucket = [0; BUCKETS];
+    let (mut bucket, mut le) = (0, 0);
     while bucket < BUCKETS {
-        while least(bucket) > BOUNDS[class] {
-            class += 1;
+        while least(bucket) > LE_BOUNDS[le] {
+            le += 1;
         }
-        classes[bucket] = class as u8;
-        if least(bucket + 1) - 1 > BOUNDS[class] {
-            classes[bucket] |= SPLIT;
+        of_bucket[bucket] = le as u8;
+        if least(bucket + 1) - 1 > LE_BOUNDS[le] {
+            of_bucket[bucket] |= STRADDLES;
         }
         bucket += 1;
     }
-    classes
+    of_bucket
 }
 
 #[cfg(all(test, not(loom)))]
@@ -147,7 +147,7 @@ mod tests {
         let around = ends.flat_map(|end| [end.saturating_sub(1), end, end + 1]);
         let spread =
             (0..42).flat_map(|power| (0..97).map(move |part| (1 << power) * (97 + part) / 97));
-        around.chain(spread).chain([LONGEST]).filter(|&nanos| nanos <= LONGEST)
+        around.chain(spread).chain([MAX_NANOS]).filter(|&nanos| nanos <= MAX_NANOS)
     }
 
     #[test]
@@ -168,22 +168,22 @@ mod tests {
     }
 
     #[test]
-    fn classes_are_exact() {
-        for nanos in
-            samples().chain(BOUNDS.into_iter().flat_map(|bound| [bound, bound.saturating_add(1)]))
+    fn le_bounds_are_exact() {
+        for nanos in samples()
+            .chain(LE_BOUNDS.into_iter().flat_map(|bound| [bound, bound.saturating_add(1)]))
         {
-            let nanos = nanos.min(LONGEST);
-            let exact = BOUNDS.iter().position(|&bound| nanos <= bound).unwrap();
-            assert_eq!(class(index(nanos), nanos), exact, "{nanos}");
+            let nanos = nanos.min(MAX_NANOS);
+            let exact = LE_BOUNDS.iter().position(|&bound| nanos <= bound).unwrap();
+            assert_eq!(le_index(index(nanos), nanos), exact, "{nanos}");
         }
     }
 
     #[test]
     fn durations_end_at_an_hour() {
         assert_eq!(nanos(Duration::ZERO), 0);
-        assert_eq!(nanos(Duration::new(3599, 999_999_999)), LONGEST - 1);
+        assert_eq!(nanos(Duration::new(3599, 999_999_999)), MAX_NANOS - 1);
         for long in [3600, 3601, u64::MAX] {
-            assert_eq!(nanos(Duration::new(long, 5)), LONGEST);
+            assert_eq!(nanos(Duration::new(long, 5)), MAX_NANOS);
         }
     }
 }

@@ -1,90 +1,91 @@
-//! The part of a timer that one thread writes: a word for each bucket, and its [`Life`].
+//! The words of a timer that one thread writes: one for each bucket, and the counts since the start.
 //!
-//! A word holds the count of one step. When the clock shows another, the first sample that falls
-//! in the bucket moves the count to the shared [`Steps`] and starts the word anew; each bucket
-//! turns by itself. See the [module above](super).
+//! A word has the count of one step. When the clock shows another step, the first sample in the bucket
+//! moves the count to the [`SharedDurations`] and starts the word anew. Each bucket turns
+//! independently: see the [module above](super).
 
 use crossbeam_utils::CachePadded;
 
-use super::layout::{BUCKETS, class, index};
-use super::shared::{Steps, TakenIn};
-use super::since_start::{Life, LifeSums};
+use super::layout::{BUCKETS, index, le_index};
+use super::shared::{Received, SharedDurations};
+use super::since_start::{SinceStartCells, SinceStartSums};
 use super::word::{Mover, OwnWord, STEPS, Step};
 use crate::engine::sync::{AtomicU64, Ordering, load_own};
 
-/// See the [module](self).
+/// What one recording thread has of a timer; see the [module](self).
 #[derive(Debug)]
-pub(crate) struct Times {
-    life: Life,
-    /// One more than the place of this shard on its roster; 0 while it has none. Relaxed: set
-    /// before the shard is published.
-    place: AtomicU64,
-    /// From the start of a line, as a reader takes them; and so no two shards share one.
+pub(crate) struct OwnDurations {
+    since_start: SinceStartCells,
+    /// The mark that this shard sets when it moves a count. Relaxed: set before the roster publishes
+    /// the shard.
+    mover: AtomicU64,
+    /// Aligned to cache lines: a reader takes a line at a time, and no two shards share one.
     buckets: CachePadded<[AtomicU64; BUCKETS]>,
 }
 
-// What `Diagnostics` says of it.
+// `Diagnostics::timed_shards` states this size.
 #[cfg(all(not(loom), target_arch = "x86_64"))]
-const _: () = assert!(size_of::<Times>() == 5248);
+const _: () = assert!(size_of::<OwnDurations>() == 5248);
 
-impl Times {
+impl OwnDurations {
     pub(crate) fn new() -> Self {
         Self {
-            life: Life::new(),
-            place: AtomicU64::new(0),
+            since_start: SinceStartCells::new(),
+            mover: AtomicU64::new(Mover::NOBODY.0),
             buckets: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(OwnWord::NEVER.0))),
         }
     }
 
-    /// Counts `n` samples of `nanos` in `step`. Only the owner may call this. `steps` is asked for
-    /// when the bucket turns.
+    /// Counts `n` samples of `nanos` in `step`. Only the owner may call this. `shared` is called when
+    /// the bucket turns.
     #[inline]
     pub(crate) fn add<'a>(
         &self,
         step: Step,
         nanos: u64,
         n: u64,
-        steps: impl FnOnce() -> &'a Steps,
+        shared: impl FnOnce() -> &'a SharedDurations,
     ) {
         let bucket = index(nanos);
-        self.life.add_owned(class(bucket, nanos), nanos, n);
+        self.since_start.add_own(le_index(bucket, nanos), nanos, n);
         let word = OwnWord(load_own(&self.buckets[bucket]));
         match word.plus(n) {
-            Some(more) if word.is_of(step) => self.write(bucket, more),
-            _ => self.turn(step, bucket, n, steps()),
+            Some(more) if word.belongs_to(step) => self.write(bucket, more),
+            _ => self.turn(step, bucket, n, shared()),
         }
     }
 
     #[inline]
     fn write(&self, bucket: usize, word: OwnWord) {
-        // Release: partner of the reader's Acquire in `load` (pair 1).
+        // Release: partner of the Acquire in `load` (pair 1).
         self.buckets[bucket].store(word.0, Ordering::Release);
     }
 
-    /// The first sample of a bucket in a step, or one that does not fit.
+    /// The first sample of a bucket in a step, or one that doesn't fit into the word.
     #[cold]
     #[inline(never)]
-    fn turn(&self, step: Step, bucket: usize, n: u64, steps: &Steps) {
-        // A word that was never written comes here (see `OwnWord::NEVER`), so this is said in time.
-        steps.will_use(bucket);
+    fn turn(&self, step: Step, bucket: usize, n: u64, shared: &SharedDurations) {
+        // A word that was never written comes here (see `OwnWord::NEVER`), so its bucket is marked in
+        // time.
+        shared.mark_used(bucket);
         let found = OwnWord(load_own(&self.buckets[bucket]));
         let base = match found.age(step) {
             _ if found.count() == 0 => OwnWord::empty(step),
-            // Of this step or a later one.
+            // This step, or a later one.
             Some(0) | None => found,
             Some(age) if age >= STEPS as u64 => OwnWord::empty(step),
             Some(age) => {
                 let then = Step(step.0 - age);
                 let mover = self.mover();
-                match steps.take_in(then, bucket, found.count(), mover) {
-                    TakenIn::Marked => {
+                match shared.receive_move(then, bucket, found.count(), mover) {
+                    Received::Marked => {
                         self.begin(bucket, OwnWord::empty(step), n);
-                        steps.let_go(then, bucket, mover);
+                        shared.finish_move(then, bucket, mover);
                         return;
                     }
-                    TakenIn::TooOld => OwnWord::empty(step),
-                    TakenIn::NotNow => {
-                        steps.add(step, bucket, n);
+                    Received::TooOld => OwnWord::empty(step),
+                    Received::Busy => {
+                        shared.add(step, bucket, n);
                         return;
                     }
                 }
@@ -101,33 +102,30 @@ impl Times {
         self.write(bucket, word);
     }
 
-    /// A bucket's word, for a reader.
+    /// The word of a bucket, for a reader.
     pub(crate) fn load(&self, bucket: usize) -> OwnWord {
-        // Acquire: partner of the owner's Release (pair 1).
+        // Acquire: partner of the Release in `write` (pair 1).
         OwnWord(self.buckets[bucket].load(Ordering::Acquire))
     }
 
-    pub(crate) fn read_life(&self, sums: &mut LifeSums) {
-        self.life.read(sums);
+    pub(crate) fn read_since_start(&self, sums: &mut SinceStartSums) {
+        self.since_start.read(sums);
     }
 
-    /// Who this is when it moves a count.
+    /// The mark that this shard sets when it moves a count.
     pub(crate) fn mover(&self) -> Mover {
-        match self.place.load(Ordering::Relaxed) {
-            0 => Mover::NOBODY,
-            #[allow(clippy::cast_possible_truncation)] // It was a usize before.
-            place => Mover::at(place as usize - 1),
-        }
+        Mover(self.mover.load(Ordering::Relaxed))
     }
 
-    /// Tells the shard its place on the roster that it is about to be put on.
-    pub(crate) fn set_place(&self, place: usize) {
-        self.place.store(place as u64 + 1, Ordering::Relaxed);
+    /// Gives the shard the mark of the place on the roster that it is about to take.
+    pub(crate) fn set_mover(&self, mover: Mover) {
+        self.mover.store(mover.0, Ordering::Relaxed);
     }
 
-    /// Empties what has no owner and no reader.
+    /// Empties words that have no owner and no reader. Relaxed: the mutex of the pool orders this before
+    /// their next use.
     pub(crate) fn clear(&self) {
         self.buckets.iter().for_each(|word| word.store(OwnWord::NEVER.0, Ordering::Relaxed));
-        self.life.clear();
+        self.since_start.clear();
     }
 }

@@ -1,8 +1,8 @@
-//! How a reader puts a timer's window together; the cases are in the [module above](super).
+//! How a reader puts the window of a timer together. The cases are in the [module above](super).
 
-use super::layout::RUN;
-use super::own::Times;
-use super::shared::Steps;
+use super::layout::PER_LINE;
+use super::own::OwnDurations;
+use super::shared::SharedDurations;
 use super::word::{Mover, OwnWord, STEPS, SharedWord, Step};
 
 /// A bucket that has samples, and how many.
@@ -12,86 +12,86 @@ pub(crate) struct Filled {
     pub(crate) count: u64,
 }
 
-/// The steps that a reader looks at.
+/// The steps that belong to a window.
 struct Window {
     now: Step,
-    /// The lap that a shared word has to be of, by slot.
+    /// The lap that a shared word must have to belong to the window, by slot.
     laps: [u64; STEPS],
 }
 
-/// A shard's part of a timer, and the reader's first look at its words of a run of buckets.
+/// The words of one owner, and the reader's first look at those of one cache line.
 pub(crate) struct Owner<'a> {
-    times: &'a Times,
+    words: &'a OwnDurations,
     mover: Mover,
-    first: [OwnWord; RUN],
+    first: [OwnWord; PER_LINE],
 }
 
 /// The counts of a window, by bucket; only of buckets with something in them.
 pub(crate) fn read<'a>(
-    steps: &Steps,
-    owners: impl Iterator<Item = &'a Times>,
+    shared: &SharedDurations,
+    owners: impl Iterator<Item = &'a OwnDurations>,
     now: Step,
 ) -> Vec<Filled> {
     let window = Window::of(now);
     let mut owners: Vec<Owner<'_>> = owners.map(Owner::new).collect();
     let mut filled = Vec::with_capacity(64);
-    for (run, used) in steps.used() {
-        let counts = read_run(steps, &mut owners, run, used, &window);
-        let found = (run * RUN..).zip(counts).filter(|&(_, count)| count > 0);
+    for (line, used) in shared.used() {
+        let counts = read_line(shared, &mut owners, line, used, &window);
+        let found = (line * PER_LINE..).zip(counts).filter(|&(_, count)| count > 0);
         #[allow(clippy::cast_possible_truncation)] // Below 619.
         filled.extend(found.map(|(bucket, count)| Filled { bucket: bucket as u16, count }));
     }
     filled
 }
 
-/// The counts of a run of buckets, and zeroes for those of them that aren't used.
-fn read_run(
-    steps: &Steps,
+/// The counts of the buckets of a line, with zeroes for buckets that were never used.
+fn read_line(
+    shared: &SharedDurations,
     owners: &mut [Owner<'_>],
-    run: usize,
+    line: usize,
     used: u8,
     window: &Window,
-) -> [u64; RUN] {
+) -> [u64; PER_LINE] {
     loop {
         for owner in owners.iter_mut() {
             for index in ones(used) {
-                owner.first[index] = owner.times.load(run * RUN + index);
+                owner.first[index] = owner.words.load(line * PER_LINE + index);
             }
         }
-        if let Some(counts) = read_on(steps, owners, run, used, window) {
+        if let Some(counts) = read_on(shared, owners, line, used, window) {
             return counts;
         }
     }
 }
 
-/// The rest of the pass, after the first looks; nothing if a move came in between.
+/// The rest of the pass over a line, after the first looks; `None` if a move came in between (case 4).
 fn read_on(
-    steps: &Steps,
+    shared: &SharedDurations,
     owners: &[Owner<'_>],
-    run: usize,
+    line: usize,
     used: u8,
     window: &Window,
-) -> Option<[u64; RUN]> {
-    let mut counts = [0; RUN];
+) -> Option<[u64; PER_LINE]> {
+    let mut counts = [0; PER_LINE];
     for index in ones(used) {
-        let bucket = run * RUN + index;
-        let shared = steps.read(bucket);
-        counts[index] = window.count(&shared);
+        let bucket = line * PER_LINE + index;
+        let words = shared.read(bucket);
+        counts[index] = window.count(&words);
         for owner in owners {
-            counts[index] += owner.count(owner.first[index], bucket, window.now, &shared)?;
+            counts[index] += owner.count(owner.first[index], bucket, window.now, &words)?;
         }
     }
     Some(counts)
 }
 
-/// The places of the bits that are set.
+/// The places of the bits that are 1.
 fn ones(bits: u8) -> impl Iterator<Item = usize> {
-    (0..RUN).filter(move |index| bits & 1 << index != 0)
+    (0..PER_LINE).filter(move |index| bits & 1 << index != 0)
 }
 
 impl Window {
     fn of(now: Step) -> Self {
-        // No lap: none has so many bits.
+        // No lap has so many bits.
         let mut laps = [u64::MAX; STEPS];
         for step in now.0.saturating_sub(STEPS as u64 - 1)..=now.0 {
             laps[Step(step).slot()] = SharedWord::empty(Step(step)).lap();
@@ -99,7 +99,7 @@ impl Window {
         Self { now, laps }
     }
 
-    /// What a bucket's shared words hold of the window.
+    /// What the shared words of a bucket have of the window.
     fn count(&self, shared: &[SharedWord; STEPS]) -> u64 {
         let words = shared.iter().zip(&self.laps);
         words.map(|(word, &lap)| if word.lap() == lap { word.count() } else { 0 }).sum()
@@ -107,12 +107,12 @@ impl Window {
 }
 
 impl<'a> Owner<'a> {
-    pub(crate) fn new(times: &'a Times) -> Self {
-        Self { times, mover: times.mover(), first: [OwnWord(0); RUN] }
+    pub(crate) fn new(words: &'a OwnDurations) -> Self {
+        Self { words, mover: words.mover(), first: [OwnWord(0); PER_LINE] }
     }
 
-    /// What this owner's word adds to the window of `now`, given what the first look at it showed
-    /// and the shared words that were loaded after that; nothing if a move came in between.
+    /// What the word of this owner adds to the window of `now`, given the first look at it and the shared
+    /// words, which were loaded after it; `None` if a move came in between (case 4).
     fn count(
         &self,
         first: OwnWord,
@@ -121,17 +121,18 @@ impl<'a> Owner<'a> {
         shared: &[SharedWord; STEPS],
     ) -> Option<u64> {
         let Some(age) = first.age(now).filter(|&age| age < STEPS as u64) else { return Some(0) };
-        // Nor does a word count anything that was never written.
+        // Case 1. A word that was never written counts nothing.
         if age == 0 || first.count() == 0 {
             return Some(first.count());
         }
-        let second = self.times.load(bucket);
-        if !second.is_of_same_step_as(first) {
+        let second = self.words.load(bucket);
+        if !second.has_step_of(first) {
             return None;
         }
         let Some(step) = now.0.checked_sub(age).map(Step) else { return Some(0) };
+        // Case 2, or else case 3.
         let there = shared[step.slot()];
-        let moved = there.is_of(step) && there.mover() == self.mover;
+        let moved = there.belongs_to(step) && there.mover() == self.mover;
         Some(if moved { 0 } else { second.count() })
     }
 }

@@ -1,8 +1,8 @@
-//! A bucket's count with the step that it belongs to, in one word.
+//! The count of one bucket and the step that it belongs to, in one word.
 //!
-//! As in `window::bucket`, a reader can't see the one without the other, and a stale word needs
-//! no clearing: whoever comes with a newer step replaces it. The count is on top, where an
-//! addition can't spill into the rest.
+//! As in [`seconds::word`](crate::engine::seconds::word), a reader can't see one without the other, and
+//! a stale word needs no clearing: a writer that comes with a later step replaces it. The count is on
+//! top, where an addition can't spill into the rest.
 
 use crate::engine::time::Tick;
 
@@ -19,7 +19,7 @@ pub(crate) const STEPS: usize = 12;
 #[cfg(loom)]
 pub(crate) const STEPS: usize = 2;
 
-/// A stretch of five seconds on a clock.
+/// Five seconds of a clock, counted from its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Step(pub(crate) u64);
 
@@ -29,7 +29,7 @@ impl Step {
         Self(tick.as_seconds() / STEP_SECONDS)
     }
 
-    /// Which of a bucket's shared words this step falls on.
+    /// Which of the shared words of a bucket this step falls on.
     #[allow(clippy::cast_possible_truncation)] // Below 12.
     pub(crate) const fn slot(self) -> usize {
         (self.0 % STEPS as u64) as usize
@@ -40,7 +40,7 @@ impl Step {
     }
 }
 
-/// A word that one thread writes: 36 bits of count, 28 bits of step (they repeat after 42 years).
+/// A word that one thread writes: 36 bits of count, 28 bits of step. Steps repeat after 42 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OwnWord(pub(crate) u64);
 
@@ -48,9 +48,9 @@ impl OwnWord {
     const STEP_BITS: u32 = 28;
     const STEP_MASK: u64 = (1 << Self::STEP_BITS) - 1;
 
-    /// A word that was never written: of the last step that there is. So it is taken for the current
-    /// one by nobody, except for five seconds in 42 years; who records into it then does not say that
-    /// the bucket is used, and readers see it from its next step on.
+    /// An unused word: its step is 2^28 - 1. For five seconds every 42 years that is the current step;
+    /// a thread's first sample in a bucket then shows from the next step on, since its bucket isn't
+    /// marked as used before.
     pub(crate) const NEVER: Self = Self(Self::STEP_MASK);
 
     pub(crate) const fn empty(step: Step) -> Self {
@@ -62,21 +62,21 @@ impl OwnWord {
     }
 
     #[inline]
-    pub(crate) const fn is_of(self, step: Step) -> bool {
+    pub(crate) const fn belongs_to(self, step: Step) -> bool {
         self.0 & Self::STEP_MASK == step.0 & Self::STEP_MASK
     }
 
-    pub(crate) const fn is_of_same_step_as(self, other: Self) -> bool {
+    pub(crate) const fn has_step_of(self, other: Self) -> bool {
         (self.0 ^ other.0) & Self::STEP_MASK == 0
     }
 
-    /// How many steps before `now` this word's step is, if it is not after it.
+    /// How many steps the step of this word is before `now`, or `None` if it is after `now`.
     pub(crate) const fn age(self, now: Step) -> Option<u64> {
         let age = now.0.wrapping_sub(self.0) & Self::STEP_MASK;
         if age <= Self::STEP_MASK / 2 { Some(age) } else { None }
     }
 
-    /// With `n` more, or nothing if they don't fit.
+    /// The word with `n` more samples, or `None` if they don't fit.
     #[inline]
     pub(crate) const fn plus(self, n: u64) -> Option<Self> {
         if n > u64::MAX >> Self::STEP_BITS {
@@ -88,14 +88,14 @@ impl OwnWord {
         }
     }
 
-    /// With `n` more, or full if they don't fit.
+    /// The word with `n` more samples, or a full one if they don't fit.
     pub(crate) fn saturating_plus(self, n: u64) -> Self {
         self.plus(n).unwrap_or(Self(self.0 | !Self::STEP_MASK))
     }
 }
 
-/// A word that all threads write: 33 bits of count, 9 of the mover that is at work, 22 of lap
-/// (they repeat after 8 years).
+/// A word that all threads write: 33 bits of count, 9 of the mark, 22 of lap. Laps repeat after 8
+/// years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SharedWord(pub(crate) u64);
 
@@ -106,7 +106,7 @@ impl SharedWord {
     const MOVER_MASK: u64 = ((1 << Self::MOVER_BITS) - 1) << Self::LAP_BITS;
     const COUNT_SHIFT: u32 = Self::LAP_BITS + Self::MOVER_BITS;
 
-    /// The most that a word can hold.
+    /// The largest count.
     pub(crate) const COUNT_MAX: u64 = u64::MAX >> Self::COUNT_SHIFT;
 
     pub(crate) const fn empty(step: Step) -> Self {
@@ -117,18 +117,18 @@ impl SharedWord {
         self.0 >> Self::COUNT_SHIFT
     }
 
-    /// The lap, as far as there are bits for it.
+    /// The lap, modulo 2^22.
     pub(crate) const fn lap(self) -> u64 {
         self.0 & Self::LAP_MASK
     }
 
-    /// Whether this is `step`'s count, given that it is in its slot.
-    pub(crate) const fn is_of(self, step: Step) -> bool {
+    /// Whether this word counts `step`, given that it is in `step`'s slot.
+    pub(crate) const fn belongs_to(self, step: Step) -> bool {
         self.lap() == Self::empty(step).lap()
     }
 
-    /// Whether this is the count of a later step than `step`, given that it is in its slot. Laps
-    /// wrap: the nearer half of the circle is later. A word that was never written is not.
+    /// Whether this word counts a later step than `step`, given that it is in `step`'s slot. Laps wrap:
+    /// the nearer half of the circle is later. A word that was never written is not.
     pub(crate) const fn is_after(self, step: Step) -> bool {
         let ahead = self.0.wrapping_sub(step.lap()) & Self::LAP_MASK;
         self.count() != 0 && ahead != 0 && ahead <= Self::LAP_MASK / 2
@@ -142,37 +142,34 @@ impl SharedWord {
         Self(self.0 & !Self::MOVER_MASK | mover.0)
     }
 
-    /// What to add to a word to count `n` (at most [`Self::COUNT_MAX`]) more.
+    /// What to add to a word for `n` more samples; `n` is at most [`Self::COUNT_MAX`].
     pub(crate) const fn addend(n: u64) -> u64 {
         n << Self::COUNT_SHIFT
     }
 
-    /// With `n` more, or full if they don't fit.
+    /// The word with `n` more samples, or a full one if they don't fit.
     pub(crate) const fn saturating_plus(self, n: u64) -> Self {
         let room = Self::COUNT_MAX - self.count();
         Self(self.0 + Self::addend(if n < room { n } else { room }))
     }
 }
 
-/// Who is moving a count into a shared word: the place of its shard, in position.
+/// The mark of an owner that moves a count into a shared word: the place of its shard on the roster,
+/// plus one, shifted to where the word has its mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mover(u64);
+pub(crate) struct Mover(pub(super) u64);
 
 impl Mover {
     pub(crate) const NOBODY: Self = Self(0);
 
-    /// How many places there are movers for.
+    /// How many places can have a mark.
     pub(crate) const MOST: usize = (1 << SharedWord::MOVER_BITS) - 1;
 
-    /// The shard at this place of the roster.
+    /// The mark of the owner whose shard is at this place of the roster.
     pub(crate) const fn at(place: usize) -> Self {
         Self((place as u64 + 1) << SharedWord::LAP_BITS)
     }
 }
-
-// Every place of a roster has a mover of its own.
-const _: () =
-    assert!(Mover::at(crate::engine::shards::roster::CAP - 1).0 & !SharedWord::MOVER_MASK == 0);
 
 #[cfg(all(test, not(loom)))]
 mod tests {
@@ -183,11 +180,11 @@ mod tests {
         let step = Step(7);
         let word = OwnWord::empty(step).plus(3).unwrap();
         assert_eq!(word.count(), 3);
-        assert!(word.is_of(step) && !word.is_of(Step(8)));
-        assert!(word.is_of_same_step_as(OwnWord::empty(step)));
+        assert!(word.belongs_to(step) && !word.belongs_to(Step(8)));
+        assert!(word.has_step_of(OwnWord::empty(step)));
         let full = word.saturating_plus(u64::MAX);
         assert_eq!((full.count(), full.plus(1)), ((1 << 36) - 1, None));
-        assert!(full.is_of(step));
+        assert!(full.belongs_to(step));
         assert_eq!(word.age(Step(7)), Some(0));
         assert_eq!(word.age(Step(19)), Some(12));
         assert_eq!(word.age(Step(6)), None);
@@ -200,7 +197,7 @@ mod tests {
         let step = Step(12 * 5 + 3);
         let word = SharedWord::empty(step).saturating_plus(3).with_mover(Mover::at(255));
         assert_eq!((word.count(), word.mover()), (3, Mover::at(255)));
-        assert!(word.is_of(step) && !word.is_after(step));
+        assert!(word.belongs_to(step) && !word.is_after(step));
         assert!(word.is_after(Step(12 * 4 + 3)) && !word.is_after(Step(12 * 6 + 3)));
         let more = SharedWord(word.0 + SharedWord::addend(4));
         assert_eq!((more.count(), more.mover()), (7, Mover::at(255)));
@@ -211,6 +208,6 @@ mod tests {
         }
         let full = more.saturating_plus(u64::MAX);
         assert_eq!((full.count(), full.mover()), (SharedWord::COUNT_MAX, Mover::at(255)));
-        assert!(full.is_of(step));
+        assert!(full.belongs_to(step));
     }
 }

@@ -1,73 +1,87 @@
-//! A total that one thread at a time writes, its owner, and a ring of 64 buckets that remembers
-//! how much of the total came in each second.
+//! A total that one thread at a time writes, its owner, and a ring of 64 buckets that remembers how
+//! much of the total came in each second.
 //!
-//! Recording is one addition to the total. The owner needs no read-modify-write for it: nobody
-//! else stores here, so what it loaded is still there when it stores. What the total was when the
-//! current second began is kept as well, so the current second's count is a difference, and
-//! only on its way into the next second the owner puts that difference into a bucket.
+//! To record is one addition to the total. The owner needs no read-modify-write for it: nobody else
+//! stores here, so the value that it loaded is still there when it stores. The ring also keeps
+//! *base*, which is the total when the current second began. So the count of the current second is a
+//! difference, total - base. The owner writes a bucket only when it leaves a second.
 //!
-//! So the window cannot drift away from the total: its counts are pieces of it.
+//! Therefore the window can't drift away from the total: its counts are pieces of it.
 //!
 //! # How a reader puts the pieces together
 //!
-//! The owner O goes from second k to k' in this order: bucket of k, base, second, total. A reader
-//! R loads the second L, then base, total and the bucket of L, and then the buckets before it.
-//! Each store is a Release and meets an Acquire, so whoever sees one of O's stores sees all those
-//! before it.
+//! The owner leaves second L for a later one by four stores, in this order:
 //!
-//! 1. *R finds the bucket of L not filled*: then base and total, loaded before it, are of L too.
-//!    (Either from after L would have been stored after the bucket.) Their difference is L's
-//!    count. And base is not from before L, nor the total from before what base says, since L
-//!    came first. (Or the bucket is of a lap later: then O is so far ahead that R's pass is void.
-//!    Even so base, loaded first, is no more than the total.)
-//! 2. *R finds it filled*: O has left L, the bucket has L's final count. Base and total may be of
-//!    L or of what came after it; so R does without base, and loads the total again, which now
-//!    has all that the bucket has, and then the second, which is no earlier than that total's.
-//! 3. *O goes on meanwhile*: R leaves the buckets of later seconds alone. Those before L are full
-//!    ever since L began, and part of any total that R can see.
-//! 4. *O is ahead of R's clock*: all of R's window is before L.
+//! 1. the bucket of L, with L's final count;
+//! 2. base;
+//! 3. second;
+//! 4. the total, with the first event of the later second.
 //!
-//! So window ≤ total, and all figures are of the moment in which R looked at the total. Only in
-//! case 2 the window is of the end of L, and total and last second are of a little later.
+//! The reader loads the second, finds L, and then loads base, the total, the bucket of L, and the
+//! buckets before L. Each store is a Release and each load an Acquire. So a reader that sees one of the
+//! owner's stores also sees all stores before it.
 //!
-//! # Lines
+//! | case | what the reader saw | what the owner has done | what is counted for L |
+//! |---|---|---|---|
+//! | 1 | the bucket of L isn't filled | not left L when the reader loaded base and total | total - base |
+//! | 2 | the bucket of L is filled | left L; base and total may belong to L or to a later second | the bucket; the total is loaded again |
+//! | 3 | buckets of later seconds | gone on during the pass | nothing: the reader leaves them alone |
+//! | 4 | L is after the reader's own second | run ahead of the reader's clock | nothing: the whole window is before L |
 //!
-//! The total is alone on its cache line, the only one that the owner writes more than once a
-//! second, and a reader takes it from the owner once. Second and base are on another: the owner
-//! reads the second for each record, and would wait for a line that a reader has taken.
+//! *Why case 1 is right.* Base and total belong to L: if either had been stored after L was left, its
+//! load (Acquire) would have shown the bucket filled. Base isn't from before L, and the total isn't
+//! from before base, since the reader saw the second first. One exception: the bucket may already
+//! belong to the next lap, and so looks unfilled. Then the owner is so far ahead that the pass is void;
+//! even so base, loaded first, is at most the total.
+//!
+//! *Why case 2 is right.* The bucket has L's final count. The second load of the total has all that the
+//! bucket has. The second is loaded once more after it, and is no earlier than that total's.
+//!
+//! *Why case 3 is right.* The buckets before L have been final since L began, and every total that the
+//! reader can see contains them.
+//!
+//! So window ≤ total, and all figures belong to the moment at which the reader loaded the total. Only
+//! in case 2 the window ends with L, and the total and the last second are a little later.
+//!
+//! # Cache lines
+//!
+//! The total is alone on its cache line. It is the only line that the owner writes more than once a
+//! second, and a reader takes it from the owner once. The second and base are on another line: the
+//! owner reads the second for each record, and would have to wait for a line that a reader has taken.
 
 use super::word::{self, COUNT_MAX, Word};
 use super::{REACH, Sums};
 use crate::engine::sync::{AtomicU64, Ordering, const_unless_loom, load_own};
 use crate::engine::time::{SLOTS, Tick};
 
-/// `second` of a ring in which nothing was ever recorded. No clock gets there.
+/// The `second` of a ring without any event. No clock gets there.
 const NEVER: u64 = u64::MAX;
 
-/// Totals stop here, so that a few extreme weights cannot make a total wrap and go down.
+/// Totals stop here, so that a few extreme weights can't make a total wrap and go down.
 pub(crate) const TOTAL_MAX: u64 = 1 << 63;
 
-/// The largest weight that is added without a look at [`TOTAL_MAX`]. From there it would take
-/// a day and a half of such weights, a thousand million of them a second, to wrap a total.
+/// The largest weight that is added without a look at [`TOTAL_MAX`]. It takes a day and a half of
+/// such weights, a thousand million of them a second, to get from there to the end of the range.
 const LIGHT: u64 = 1 << 16;
 
-/// What begins a cache line, of 64 bytes. Where lines are of 128, the total shares its line with the
-/// second or with the first buckets, and the shard's ends with whatever is beside it in memory.
+/// A value at the beginning of a cache line of 64 bytes. On machines with lines of 128 bytes the total
+/// shares its line with the second or with the first buckets.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Line<T>(T);
 
-/// See the [module](self).
+/// A total and the buckets of past seconds; see the [module](self). The bucket of the current second
+/// is not written: its count is the difference of `total` and `base`.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Ring {
-    /// The last second in which something was recorded.
+    /// The last second that has an event.
     second: AtomicU64,
     /// The total when `second` began.
     base: AtomicU64,
-    /// Events ever.
+    /// All events.
     total: Line<AtomicU64>,
-    /// The counts of the seconds before `second`.
+    /// The final counts of the seconds before `second`.
     buckets: Line<[AtomicU64; SLOTS]>,
 }
 
@@ -83,7 +97,7 @@ impl Ring {
         }
     }
 
-    /// Counts `n` events in second `tick`. Only the ring's owner may call this.
+    /// Counts `n` events in the second `tick`. Only the owner may call this.
     #[inline]
     pub(crate) fn add(&self, tick: Tick, n: u64) {
         if load_own(&self.second) == tick.0 && n <= LIGHT {
@@ -94,7 +108,7 @@ impl Ring {
         }
     }
 
-    /// The owner's first record in a second, or a heavy one.
+    /// The owner's first record in a second, or one of a large weight.
     #[cold]
     #[inline(never)]
     fn add_slowly(&self, tick: Tick, n: u64) {
@@ -102,8 +116,8 @@ impl Ring {
             return;
         }
         let second = load_own(&self.second);
-        // Along a ring the clock doesn't go back; should it, the events count in the second that
-        // it had already shown.
+        // Successive owners of a ring never see the tick go back. If it did, the events would count in
+        // the later second, which the clock has shown.
         if second == NEVER || second < tick.0 {
             self.turn(second, tick);
         }
@@ -116,7 +130,7 @@ impl Ring {
     }
 
     /// Leaves `second`, if there was one, for `tick`. The order of the stores matters: see the
-    /// module. Each is a Release with an Acquire in `read` for a partner.
+    /// module. Each is a Release whose partner is an Acquire in `read`.
     fn turn(&self, second: u64, tick: Tick) {
         let (base, total) = (load_own(&self.base), load_own(&self.total.0));
         if second != NEVER {
@@ -131,7 +145,7 @@ impl Ring {
         self.second.store(tick.0, Ordering::Release);
     }
 
-    /// Adds what this ring holds to `sums`, as of second `now`.
+    /// Adds the counts of this ring to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
         // Acquire: partners of the owner's Releases. The order matters: see the module.
         let mut second = self.second.load(Ordering::Acquire);
@@ -142,31 +156,31 @@ impl Ring {
         let base = self.base.load(Ordering::Acquire);
         let mut total = self.total.0.load(Ordering::Acquire);
         let bucket = Word(self.buckets.0[latest.slot()].load(Ordering::Acquire));
-        // A word of 0 was never written, though once in 34 years it looks like this lap's.
-        let left = bucket.0 != 0 && bucket.is_of(latest);
+        // A word of 0 was never written, though once in 34 years its lap looks like this one.
+        let left = bucket.0 != 0 && bucket.belongs_to(latest);
         if left {
-            // Case 2, in this order. Relaxed, since the total's Acquire holds the second back.
+            // Case 2, in this order. Relaxed: the Acquire of the total keeps this load after it.
             total = self.total.0.load(Ordering::Acquire);
             second = self.second.load(Ordering::Relaxed);
         }
-        // Totals only grow, and coherence keeps one reader's view of them from going back.
+        // Totals only grow, and coherence keeps one reader from seeing them go back.
         sums.total = sums.total.saturating_add(total);
         sums.last = sums.last.max(Some(Tick(second)));
-        // 0 as well if the owner is ahead of `now`.
+        // How many seconds `latest` is before `now`; also 0 if the owner is ahead of `now`.
         let age = usize::try_from(now.0.saturating_sub(latest.0)).unwrap_or(usize::MAX);
-        // If it is beyond reach, all buckets are.
+        // If it is beyond the window, so are all buckets.
         let Some(last) = REACH.checked_sub(age) else { return };
         let others = sums.by_second[last];
         read_buckets(&self.buckets.0, latest.min(now), &mut sums.by_second[..=last]);
         if latest <= now {
             let count = if left { bucket.count() } else { (total - base).min(COUNT_MAX) };
-            // In place of what the bucket added: it may have been filled since the look at it.
+            // Replaces what the bucket added: it may have been filled since it was loaded above.
             sums.by_second[last] = others + count;
         }
     }
 
-    /// Empties a ring that has no owner and no reader. Relaxed: the pool's mutex orders this
-    /// before the ring's next life (pair 4).
+    /// Empties a ring that has no owner and no reader. Relaxed: the mutex of the pool orders this
+    /// before the next use of the ring (pair 4 in [`shards`](crate::engine::shards)).
     pub(crate) fn clear(&self) {
         for cell in &self.buckets.0 {
             cell.store(0, Ordering::Relaxed);
@@ -182,10 +196,10 @@ pub(crate) fn total_plus(total: u64, n: u64) -> u64 {
     total.saturating_add(n).min(TOTAL_MAX.max(total))
 }
 
-/// Adds the buckets of the seconds up to `last` to `sums`, of which each is one second's.
+/// Adds the bucket of each second up to `last` to the place of that second in `sums`, oldest first.
 pub(crate) fn read_buckets(buckets: &[AtomicU64; SLOTS], last: Tick, sums: &mut [u64]) {
-    // They are in two runs of slots: what is of the lap before, and what is of the last lap. In
-    // the first lap the lap before is one that no bucket is ever of, but for empty ones.
+    // The window may wrap around the ring: first slots of the lap before, then slots of `last`'s lap.
+    // In lap 0 the lap before matches only buckets that were never written, which count 0.
     let (slot, reach) = (last.slot(), sums.len() - 1);
     let older = reach.saturating_sub(slot);
     let (before, current) = sums.split_at_mut(older);
@@ -196,9 +210,9 @@ pub(crate) fn read_buckets(buckets: &[AtomicU64; SLOTS], last: Tick, sums: &mut 
 #[inline]
 fn add_run(buckets: &[AtomicU64], lap: u64, sums: &mut [u64]) {
     for (bucket, sum) in buckets.iter().zip(sums) {
-        // Acquire: partner of the writers' Release (pair 1).
+        // Acquire: partner of the Release in `Ring::turn`, and of those in `SharedRing::add_to_bucket`.
         let word = Word(bucket.load(Ordering::Acquire));
-        *sum += if word.is_of_lap(lap) { word.count() } else { 0 };
+        *sum += if word.belongs_to_lap(lap) { word.count() } else { 0 };
     }
 }
 
@@ -227,9 +241,9 @@ mod tests {
         }
     }
 
-    /// Which way a weight went shows at the end of a total's range only.
+    /// Only at the end of a total's range can a test see which way a weight was added.
     #[test]
-    fn light_weights_are_added_without_a_look_at_where_totals_stop() {
+    fn light_weights_pass_where_totals_stop() {
         let ring = Ring::new();
         let total = || {
             let mut sums = Sums::EMPTY;

@@ -1,30 +1,29 @@
-//! A ring that any number of threads write: the meter's last resort, for the threads past its
-//! cap of shards and for records made while a thread is being torn down.
+//! A ring that any number of threads write: for threads past a meter's cap of shards, and for records
+//! that a thread makes while it is being torn down.
 //!
 //! # Cases
 //!
-//! Writer A has loaded tick k, slot i; B is any other writer.
+//! Writer A has loaded tick k, which falls on slot i. B is any other writer.
 //!
-//! 1. *Slot i is of k's lap*: A adds with `fetch_add`. Between A's look and its addition B may
-//!    have replaced the word by a later lap's (a lap later, 64 s: A was held up); A's events then
-//!    count in that later second. The clock showed it between A's start and its end.
-//! 2. *Slot i is of an earlier lap*: A puts in a fresh word with its own count by
-//!    compare-exchange. If B was first, A looks again: case 1 or 3. If a straggler's `fetch_add`
-//!    to the earlier lap came in between (case 1 from the other side), A looks again, too: as
-//!    often as there are writers held up in the middle of an addition to that lap.
-//! 3. *Slot i is of a later lap*: A's tick is stale. A adds to the later second, as in case 1.
+//! | case | what A found in slot i | what A does | what can come in between |
+//! |---|---|---|---|
+//! | 1 | a word of k's lap | `fetch_add` of its count | B replaces the word by one of a later lap. A was held up for 64 s, and its events count in the later second, which the clock showed during A's record |
+//! | 2 | a word of an earlier lap, or none | compare-exchange with a fresh word that has A's count | B was first, or a straggler's `fetch_add` of case 1 was: A looks again. That happens at most once for each writer that was held up in an addition |
+//! | 3 | a word of a later lap | as in case 1: A's tick is stale | as in case 1 |
 //!
-//! An addition never changes the lap: the count is above it in the word. Nor may it overflow the
-//! word, and a `fetch_add` cannot be taken back. So small weights are added only while the bucket
-//! is less than half full: it would take 32,768 writers between their look and their addition at
-//! once to fill the other half. Larger weights go by compare-exchange (lock-free, not wait-free).
+//! An addition never changes the lap: the count is above it in the word. An addition must not overflow
+//! the word either, and a `fetch_add` can't be taken back. So small weights are added only while the
+//! bucket is at most half full: to fill the other half, 32,768 writers would have to be between their
+//! look and their addition at the same time. Larger weights go by compare-exchange, which is lock-free
+//! but not wait-free.
 //!
 //! # Orderings
 //!
-//! As in [`super`], pair 1: the total first (Relaxed), then the bucket (Release), whichever way
-//! it is changed. A `fetch_add` continues the release sequence of the store that it adds to, so a
-//! reader that sees B's sum is also ordered after A's total. A look at a bucket before changing
-//! it can be Relaxed: what is decided on it is checked by the exchange or holds for any lap.
+//! Pair 1 of [`seconds`](super): first the total (Relaxed), then the bucket (Release), in whichever way
+//! it is changed. A `fetch_add` continues the release sequence of the store that it adds to. So a
+//! reader that sees B's sum is ordered after A's addition to the total, too. The look at a bucket
+//! before a change can be Relaxed: the exchange checks what was decided on it, or the decision is right
+//! for any lap.
 
 use super::Sums;
 use super::ring::{TOTAL_MAX, read_buckets, total_plus};
@@ -35,7 +34,7 @@ use crate::engine::time::{SLOTS, Tick};
 /// The largest weight that goes by `fetch_add`.
 const SMALL: u64 = 1 << 24;
 
-/// See the [module](self).
+/// A total and the buckets of all recent seconds; see the [module](self).
 #[derive(Debug)]
 pub(crate) struct SharedRing {
     total: AtomicU64,
@@ -55,13 +54,13 @@ impl SharedRing {
         }
     }
 
-    /// Counts `n` events in second `tick`, or in a later one that the clock has shown meanwhile.
+    /// Counts `n` events in the second `tick`, or in a later one that the clock has shown meanwhile.
     pub(crate) fn add(&self, tick: Tick, n: u64) {
         if n == 0 {
             return;
         }
         self.add_to_total(n);
-        // Relaxed: the bucket's Release orders it for whoever sees the count.
+        // Relaxed: the Release of the bucket orders it before anybody sees the count.
         if self.last.load(Ordering::Relaxed) <= tick.0 {
             self.last.fetch_max(tick.0 + 1, Ordering::Relaxed);
         }
@@ -71,20 +70,21 @@ impl SharedRing {
         }
     }
 
-    /// One attempt, after a look that found the bucket as it is told here; or what it is instead.
+    /// Tries once to add `n`, on the word `found` that the caller has loaded. `Err` has the word that is
+    /// there instead.
     fn add_to_bucket(&self, tick: Tick, n: u64, found: Word) -> Result<(), Word> {
         let bucket = &self.buckets[tick.slot()];
-        let live = found.is_of(tick) || found.is_after(tick);
+        let live = found.belongs_to(tick) || found.is_after(tick);
         if live && n <= SMALL && found.count() <= COUNT_MAX / 2 {
-            // Release: partner of the reader's Acquire. The lap may have moved on since the
-            // look (case 1); the addition is right for any lap.
+            // Release: partner of the Acquire in `add_run`. The lap may have changed since the look
+            // (case 1); the addition is right for any lap.
             bucket.fetch_add(Word::addend(n), Ordering::Release);
             return Ok(());
         }
         let base = if live { found } else { Word::empty(tick) };
         let word = base.saturating_plus(n);
-        // Release: partner of the reader's Acquire. Failure decides nothing but the next
-        // look: Relaxed.
+        // Release: partner of the Acquire in `add_run`. Relaxed on failure: nothing but the next
+        // attempt depends on it.
         match bucket.compare_exchange(found.0, word.0, Ordering::Release, Ordering::Relaxed) {
             Ok(_) => {
                 if word.count() - base.count() < n {
@@ -96,10 +96,10 @@ impl SharedRing {
         }
     }
 
-    /// Relaxed: the bucket's Release, which follows, orders it.
+    /// Relaxed: the Release of the bucket, which follows, orders it.
     fn add_to_total(&self, n: u64) {
-        // The same reasoning as for a bucket: below half of u64's range, a small weight cannot
-        // make the total wrap, whoever else adds at the same time.
+        // As with a bucket: below half of its range a small weight can't make the total wrap, however
+        // many others add at the same time.
         if n <= SMALL && self.total.load(Ordering::Relaxed) < TOTAL_MAX {
             self.total.fetch_add(n, Ordering::Relaxed);
         } else {
@@ -108,7 +108,7 @@ impl SharedRing {
         }
     }
 
-    /// Adds what this ring holds to `sums`, as of second `now`.
+    /// Adds the counts of this ring to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
         read_buckets(&self.buckets, now, &mut sums.by_second);
         // After the buckets, so that window ≤ total.
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_writer_counts_in_the_second_that_it_finds() {
+    fn a_stale_writer_counts_in_the_second_it_finds() {
         let ring = SharedRing::new();
         ring.add(Tick(70), 3);
         ring.add(Tick(6), 2);
@@ -139,10 +139,10 @@ mod tests {
         assert_eq!((sums.total, sums.last), (5, Some(Tick(70))));
     }
 
-    /// Case 1: nobody who comes between makes a writer of small weights look again, as long as the
-    /// bucket was found no more than half full.
+    /// Case 1: no other writer makes a writer of small weights look again, as long as the bucket was at
+    /// most half full.
     #[test]
-    fn small_weights_are_added_whoever_came_between() {
+    fn small_weights_never_look_again() {
         for (found, at_once) in
             [(1, true), (7, true), (COUNT_MAX / 2, true), (COUNT_MAX / 2 + 1, false)]
         {
@@ -157,7 +157,7 @@ mod tests {
 
     /// Case 2: another writer comes between the look and the exchange.
     #[test]
-    fn a_writer_that_is_overtaken_after_its_look_looks_again() {
+    fn an_overtaken_writer_looks_again() {
         let ring = SharedRing::new();
         let looked = Word(ring.buckets[6].load(Ordering::Relaxed));
         ring.add(Tick(6), 2);
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(read(&ring, Tick(65)).by_second[REACH], COUNT_MAX);
     }
 
-    /// Which way a weight went shows at the end of a total's range only.
+    /// Only at the end of a total's range can a test see which way a weight was added.
     #[test]
     fn small_weights_are_added_without_an_exchange() {
         let total = |n| {

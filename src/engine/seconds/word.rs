@@ -1,10 +1,9 @@
-//! One second's count and the lap it belongs to, in one word.
+//! The count of one second and the lap that it belongs to, in one word.
 //!
-//! The count is in the high 40 bits, the lap in the low 24. So adding to the count cannot spill
-//! into the lap (it would overflow the word, which the processor reports for nothing), and a
-//! reader can never see one without the other. 40 bits hold 10^12 events a second and ring; a
-//! lap is 64 s, so 24 bits of laps repeat after 34 years. The first lap is number 1: a word of
-//! zero is of no second at all.
+//! The count is in the high 40 bits, the lap in the low 24. So an addition to the count can't spill
+//! into the lap (it would overflow the word, which the processor reports for nothing), and a reader
+//! can't see one without the other. 40 bits hold 10^12 events a second and ring. A lap is 64 s, so
+//! laps repeat after 34 years. The first lap has number 1: a word of zero was never written.
 
 use crate::engine::sync::{AtomicU64, const_unless_loom};
 use crate::engine::time::{SLOTS, Tick};
@@ -12,16 +11,15 @@ use crate::engine::time::{SLOTS, Tick};
 const LAP_BITS: u32 = 24;
 const LAP_MASK: u64 = (1 << LAP_BITS) - 1;
 
-/// The most that a bucket can hold. What exceeds it is missing from the second, not from the
-/// total.
+/// The largest count. What exceeds it is missing from the second, but not from the total.
 pub(crate) const COUNT_MAX: u64 = u64::MAX >> LAP_BITS;
 
-/// The value of a bucket.
+/// The value of a bucket: see the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word(pub(crate) u64);
 
 impl Word {
-    /// Nothing yet in `tick`'s second.
+    /// No event yet in the second `tick`.
     #[inline]
     pub(crate) const fn empty(tick: Tick) -> Self {
         Self((tick.lap() + 1) & LAP_MASK)
@@ -32,28 +30,28 @@ impl Word {
         self.0 >> LAP_BITS
     }
 
-    /// Whether this is the count of `tick`'s second, given that it is in `tick`'s slot.
+    /// Whether this word counts the second `tick`, given that it is in `tick`'s slot.
     #[inline]
-    pub(crate) const fn is_of(self, tick: Tick) -> bool {
-        self.is_of_lap(tick.lap())
+    pub(crate) const fn belongs_to(self, tick: Tick) -> bool {
+        self.belongs_to_lap(tick.lap())
     }
 
-    /// Whether this is a count of the ring's `lap`th round.
+    /// Whether this word belongs to the ring's lap number `lap`.
     #[inline]
-    pub(crate) const fn is_of_lap(self, lap: u64) -> bool {
+    pub(crate) const fn belongs_to_lap(self, lap: u64) -> bool {
         self.0 & LAP_MASK == lap.wrapping_add(1) & LAP_MASK
     }
 
-    /// Whether this is the count of a later second than `tick`, given that it is in `tick`'s
-    /// slot. Laps wrap: the nearer half of the circle is later, the other half earlier. A word that
-    /// was never written is not later.
+    /// Whether this word counts a later second than `tick`, given that it is in `tick`'s slot. Laps
+    /// wrap: the nearer half of the circle is later, the other half is earlier. A word that was never
+    /// written is not later.
     #[inline]
     pub(crate) const fn is_after(self, tick: Tick) -> bool {
         let ahead = self.0.wrapping_sub(tick.lap() + 1) & LAP_MASK;
         self.count() != 0 && ahead != 0 && ahead <= LAP_MASK / 2
     }
 
-    /// With `n` more events, or nothing if they don't fit.
+    /// The word with `n` more events, or `None` if they don't fit.
     #[inline]
     pub(crate) const fn plus(self, n: u64) -> Option<Self> {
         if n > COUNT_MAX {
@@ -65,7 +63,7 @@ impl Word {
         }
     }
 
-    /// With `n` more events, or full if they don't fit.
+    /// The word with `n` more events, or a full one if they don't fit.
     pub(crate) const fn saturating_plus(self, n: u64) -> Self {
         match self.plus(n) {
             Some(word) => word,
@@ -73,7 +71,7 @@ impl Word {
         }
     }
 
-    /// What to add to a word to count `n` (at most [`COUNT_MAX`]) more events.
+    /// What to add to a word for `n` more events; `n` is at most [`COUNT_MAX`].
     #[inline]
     pub(crate) const fn addend(n: u64) -> u64 {
         n << LAP_BITS
@@ -81,7 +79,7 @@ impl Word {
 }
 
 const_unless_loom! {
-    /// A ring of buckets that are of no second yet.
+    /// The buckets of a ring, none of them written.
     pub(crate) fn zeroes() -> [AtomicU64; SLOTS] {
         #[cfg(not(loom))]
         {
@@ -103,10 +101,10 @@ mod tests {
         let tick = Tick(64 * 5 + 3);
         let word = Word::empty(tick).plus(7).unwrap();
         assert_eq!(word.count(), 7);
-        assert!(word.is_of(tick) && !word.is_of(Tick(64 * 6 + 3)));
+        assert!(word.belongs_to(tick) && !word.belongs_to(Tick(64 * 6 + 3)));
         let full = word.plus(COUNT_MAX - 7).unwrap();
         assert_eq!(full.count(), COUNT_MAX);
-        assert!(full.is_of(tick));
+        assert!(full.belongs_to(tick));
         assert_eq!(full.plus(1), None);
         assert_eq!(word.plus(COUNT_MAX - 6), None);
         assert_eq!(word.plus(u64::MAX), None);

@@ -1,17 +1,18 @@
 //! The shards of one meter: a list that grows at its end and is read without a lock.
 //!
-//! A newcomer walks the list and adopts the first shard without owner; at the end it appends one
-//! of its own. Two that append at once meet at the same link: one is first, the other walks on.
-//! Appending stops at [`CAP`]; who comes then gets no shard and writes to the meter's shared ring.
-//! Links are only ever set, and freed with the meter, so a reader needs no protection.
+//! A newcomer walks the list and adopts the first shard without an owner. At the end it appends a shard.
+//! Two threads that append at the same time meet at the same link: one is first, the other walks on.
+//! Appending stops at [`CAP`]. A thread that comes then gets no shard; it writes to the shared ring of
+//! the meter. Links are only ever set, and are freed with the meter, so a reader needs no protection.
 //!
-//! The shared ring is made when it is first needed, which most meters never see. Making it
-//! allocates, and the allocator may record on this very meter: such a record, made while its
-//! thread makes a shared ring, has no ring to go to. It is put aside (`spill`), and added by the
-//! next that writes to the shared ring: the thread itself, or else a reader.
+//! The shared ring is allocated when it is first needed, which for most meters is never. The allocator
+//! may record on this very meter while a thread allocates the ring. Such a record has no ring to go to.
+//! It is kept in `pending`, and the next writer of the shared ring adds it there: the same thread, or
+//! else a reader.
 
 use std::cell::Cell;
 
+use super::pool::Pool;
 use super::shard::{Shard, Token};
 use crate::engine::durations::word::Mover;
 use crate::engine::seconds::Sums;
@@ -26,23 +27,24 @@ pub(crate) const CAP: usize = 256;
 #[cfg(loom)]
 pub(crate) const CAP: usize = 2;
 
-// Every place of a roster has a mover of its own.
+// Each place of a roster has a mark for moves.
 const _: () = assert!(CAP <= Mover::MOST);
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Roster {
-    /// Whether the shards are those of a timer.
-    timed: bool,
+    /// Where its shards come from.
+    pool: &'static Pool,
     first: OnceLock<Box<Entry>>,
-    overflow: OnceLock<Box<SharedRing>>,
-    /// Events put aside. Relaxed: it doesn't matter who takes them out.
-    spill: AtomicU64,
+    shared: OnceLock<Box<SharedRing>>,
+    /// Events that the allocator recorded while the recording thread allocated `shared`. Relaxed: it
+    /// doesn't matter which thread takes them out.
+    pending: AtomicU64,
 }
 
 per_thread! {
-    /// Whether the thread is making a shared ring.
-    static MAKING: Cell<bool> = Cell::new(false);
+    /// Whether this thread is allocating a shared ring.
+    static ALLOCATING_SHARED: Cell<bool> = Cell::new(false);
 }
 
 #[derive(Debug)]
@@ -53,29 +55,17 @@ struct Entry {
 
 impl Roster {
     const_unless_loom! {
-        pub(crate) fn new() -> Self {
+        pub(crate) fn new(pool: &'static Pool) -> Self {
             Self {
-                timed: false,
+                pool,
                 first: OnceLock::new(),
-                overflow: OnceLock::new(),
-                spill: AtomicU64::new(0),
+                shared: OnceLock::new(),
+                pending: AtomicU64::new(0),
             }
         }
     }
 
-    const_unless_loom! {
-        /// The roster of a timer.
-        pub(crate) fn timed() -> Self {
-            Self {
-                timed: true,
-                first: OnceLock::new(),
-                overflow: OnceLock::new(),
-                spill: AtomicU64::new(0),
-            }
-        }
-    }
-
-    /// A shard for the caller alone, or nothing when the cap is reached.
+    /// A shard for the caller alone, or `None` when the cap is reached.
     pub(crate) fn join(&self) -> Option<(&'static Shard, Token)> {
         let mut link = &self.first;
         for place in 0..CAP {
@@ -93,38 +83,38 @@ impl Roster {
         None
     }
 
-    /// Hangs a shard of the caller's own on a link that was found empty.
+    /// Appends a shard that the caller owns to a link that was found empty.
     fn append(&self, link: &OnceLock<Box<Entry>>, place: usize) -> Option<(&'static Shard, Token)> {
-        let (shard, token) = Shard::take(self.timed, place);
+        let (shard, token) = self.pool.take(place);
         if link.set(Box::new(Entry { shard, next: OnceLock::new() })).is_ok() {
             return Some((shard, token));
         }
-        // Somebody was first: on from theirs, and back with ours.
-        Shard::recycle(self.timed, std::iter::once(shard));
+        // Another thread was first: the caller walks on from there, and this shard isn't needed.
+        self.pool.put_back(std::iter::once(shard));
         None
     }
 
-    /// Counts `n` events of a thread that has no shard in second `tick`, and what was put aside.
+    /// Counts `n` events of a thread that has no shard in the second `tick`, and what is pending.
     pub(crate) fn add_shared(&self, tick: Tick, n: u64) {
-        match self.overflow.get().map(AsRef::as_ref).or_else(|| self.make_overflow()) {
-            Some(ring) => ring.add(tick, n.saturating_add(self.spill.swap(0, Ordering::Relaxed))),
-            None => _ = self.spill.fetch_add(n, Ordering::Relaxed),
+        match self.shared.get().map(AsRef::as_ref).or_else(|| self.allocate_shared()) {
+            Some(ring) => ring.add(tick, n.saturating_add(self.pending.swap(0, Ordering::Relaxed))),
+            None => _ = self.pending.fetch_add(n, Ordering::Relaxed),
         }
     }
 
-    /// The shared ring, unless the thread is in the middle of making one.
+    /// The shared ring, or `None` if this thread is in the middle of allocating one.
     #[cold]
-    fn make_overflow(&self) -> Option<&SharedRing> {
-        if MAKING.try_with(|making| making.replace(true)).unwrap_or(false) {
+    fn allocate_shared(&self) -> Option<&SharedRing> {
+        if ALLOCATING_SHARED.try_with(|allocating| allocating.replace(true)).unwrap_or(false) {
             return None;
         }
         // If another thread is first, its ring is the one.
-        let _ = self.overflow.set(Box::new(SharedRing::new()));
-        let _ = MAKING.try_with(|making| making.set(false));
-        self.overflow.get().map(AsRef::as_ref)
+        let _ = self.shared.set(Box::new(SharedRing::new()));
+        let _ = ALLOCATING_SHARED.try_with(|allocating| allocating.set(false));
+        self.shared.get().map(AsRef::as_ref)
     }
 
-    /// The shards by place.
+    /// The shards, by place.
     pub(crate) fn shards(&self) -> impl Iterator<Item = &'static Shard> {
         let first = self.first.get();
         std::iter::successors(first, |entry| entry.next.get()).map(|entry| entry.shard)
@@ -135,15 +125,15 @@ impl Roster {
         self.shards().count()
     }
 
-    /// Adds what all rings hold to `sums`, as of second `now`.
+    /// Adds the counts of all rings to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
-        if self.spill.load(Ordering::Relaxed) != 0 {
+        if self.pending.load(Ordering::Relaxed) != 0 {
             self.add_shared(now, 0);
         }
         for shard in self.shards() {
             shard.ring().read(now, sums);
         }
-        if let Some(ring) = self.overflow.get() {
+        if let Some(ring) = self.shared.get() {
             ring.read(now, sums);
         }
     }
@@ -151,8 +141,8 @@ impl Roster {
 
 impl Drop for Roster {
     fn drop(&mut self) {
-        Shard::recycle(self.timed, self.shards());
-        // Link by link: dropping the first entry would recurse down the whole list.
+        self.pool.put_back(self.shards());
+        // Link by link: to drop the first entry would recurse down the whole list.
         #[cfg(not(loom))]
         {
             let mut entry = self.first.take();
@@ -165,6 +155,7 @@ impl Drop for Roster {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::pool::COUNTING;
     use super::*;
 
     fn total(roster: &Roster, now: Tick) -> u64 {
@@ -173,10 +164,10 @@ mod tests {
         sums.total
     }
 
-    /// Two have found the same link empty.
+    /// Two threads have found the same link empty.
     #[test]
-    fn who_comes_second_at_a_link_goes_on_from_the_firsts() {
-        let roster = Roster::new();
+    fn a_second_append_at_a_link_fails() {
+        let roster = Roster::new(&COUNTING);
         let (first, token) = roster.append(&roster.first, 0).unwrap();
         assert!(roster.append(&roster.first, 0).is_none());
         assert_eq!(roster.len(), 1);
@@ -186,15 +177,15 @@ mod tests {
         assert_eq!(roster.len(), 2);
     }
 
-    /// As when the allocator records while the thread makes the shared ring.
+    /// As when the allocator records while the thread allocates the shared ring.
     #[test]
-    fn what_is_put_aside_shows_in_the_next_read() {
-        let roster = Roster::new();
-        MAKING.set(true);
+    fn pending_events_show_in_the_next_read() {
+        let roster = Roster::new(&COUNTING);
+        ALLOCATING_SHARED.set(true);
         roster.add_shared(Tick(1), 5);
-        assert_eq!(roster.spill.load(Ordering::Relaxed), 5);
+        assert_eq!(roster.pending.load(Ordering::Relaxed), 5);
         assert_eq!(total(&roster, Tick(1)), 0, "there is no ring yet");
-        MAKING.set(false);
+        ALLOCATING_SHARED.set(false);
         assert_eq!(total(&roster, Tick(1)), 5);
         assert_eq!(total(&roster, Tick(1)), 5);
     }

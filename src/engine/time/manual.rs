@@ -1,17 +1,17 @@
-//! A clock that moves when it is told to.
+//! A clock that moves only when a caller moves it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::TickCell;
+use super::cell::TickCell;
+use super::tick::Moment;
 use crate::engine::sync::{AtomicU64, Mutex, Ordering, process_wide};
-use crate::engine::time::Moment;
 
-/// A clock for tests and simulations: it stands still until [`advance`](Self::advance) or
-/// [`set`](Self::set) moves it. Clones are the same clock.
+/// A clock for tests and simulations. It stands still until [`advance`](Self::advance) or
+/// [`set`](Self::set) moves it. A clone is the same clock.
 ///
-/// Like every clock of this crate it never goes back. Its range is 584 years from its origin;
-/// past that it stands still.
+/// Like every clock of this crate it never goes back. It ends 584 years after its origin, and stands
+/// still there.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,13 +34,13 @@ struct Inner {
 }
 
 process_wide! {
-    /// Cells of clocks that are gone. A meter holds a clone of its clock, so a cell in here has
-    /// no reader left.
+    /// The cells of clocks that are gone. A meter holds a clone of its clock, so no meter uses a cell that
+    /// is in here.
     static SPARE: Mutex<Vec<&'static TickCell>> = Mutex::new(Vec::new());
 }
 
 impl ManualClock {
-    /// A clock that stands at its origin.
+    /// A clock at its origin.
     #[must_use]
     pub fn new() -> Self {
         let spare = SPARE.lock().ok().and_then(|mut spare| spare.pop());
@@ -49,7 +49,16 @@ impl ManualClock {
         Self(Arc::new(Inner { published, nanos: AtomicU64::new(0) }))
     }
 
-    /// Moves the clock on.
+    /// Moves the clock forward.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let clock = tickring::ManualClock::new();
+    /// clock.advance(Duration::from_millis(1500));
+    /// clock.advance(Duration::from_millis(500));
+    /// assert_eq!(clock.elapsed(), Duration::from_secs(2));
+    /// ```
     pub fn advance(&self, by: Duration) {
         let by = nanos(by);
         // Relaxed, as the tick itself: a number that only grows and publishes nothing else.
@@ -58,8 +67,17 @@ impl ManualClock {
         self.now();
     }
 
-    /// Moves the clock on to `elapsed` after its origin. A time that has passed already changes
+    /// Moves the clock forward to `elapsed` after its origin. A time that has passed already changes
     /// nothing.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let clock = tickring::ManualClock::new();
+    /// clock.set(Duration::from_secs(90));
+    /// clock.set(Duration::from_secs(60)); // has passed
+    /// assert_eq!(clock.elapsed(), Duration::from_secs(90));
+    /// ```
     pub fn set(&self, elapsed: Duration) {
         self.0.nanos.fetch_max(nanos(elapsed), Ordering::Relaxed);
         self.now();
@@ -72,12 +90,11 @@ impl ManualClock {
         self.now().elapsed()
     }
 
-    /// Moves the time on without telling the recorders, as a clock does whose ticker is late.
+    /// Moves the time forward, but not the published tick: as if the ticker were late.
     #[cfg(any(test, feature = "internals"))]
     pub fn advance_unpublished(&self, by: Duration) {
         self.0.nanos.fetch_add(nanos(by), Ordering::Relaxed);
     }
-
 
     pub(super) fn published(&self) -> &'static TickCell {
         self.0.published

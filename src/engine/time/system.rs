@@ -1,24 +1,24 @@
-//! The machine's monotonic clock, and the thread that publishes its seconds.
+//! The machine's monotonic clock, and the *ticker*, the thread that publishes its seconds.
 //!
-//! One thread wakes at each second boundary and advances the published tick. Nothing depends on
-//! it for correctness: a reader that finds the tick behind moves it, and one that finds it a
-//! whole second behind looks whether the ticker belongs to this process at all. After a fork it
-//! does not (the child has only the thread that forked), and the reader starts another. So a
-//! late or lost ticker shifts *when* events are attributed until the next read; it loses none.
+//! The ticker wakes at each second boundary and advances the published tick. No count depends on it: a
+//! reader that finds the tick behind moves it forward. A reader that finds it more than a second behind
+//! also looks whether the ticker belongs to this process. After a fork it doesn't, since the child has
+//! only the thread that forked, and the reader starts another. So a late or lost ticker shifts the second
+//! in which events count, until the next read. It loses none.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::TickCell;
-use crate::engine::time::{Moment, Tick};
+use super::cell::TickCell;
+use super::tick::{Moment, Tick};
 
 static PUBLISHED: TickCell = TickCell::new();
 static ORIGIN: OnceLock<Instant> = OnceLock::new();
 
-/// The id of the process whose ticker runs; 0 while there is none. Relaxed throughout: the
-/// number itself is all that is exchanged.
+/// The id of the process whose ticker runs; 0 while there is none. Relaxed throughout: it publishes
+/// nothing but itself.
 static TICKER_OF: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) const fn published() -> &'static TickCell {
@@ -57,12 +57,12 @@ fn start_as(ticker_of: &AtomicU32, thread: impl FnOnce() -> thread::Builder) {
     if seen == process {
         return;
     }
-    // Of several threads that come here together, the one that puts its process's id in spawns.
+    // Of several threads that come here at the same time, the one that stores the id starts the ticker.
     let relaxed = Ordering::Relaxed;
     if ticker_of.compare_exchange(seen, process, relaxed, relaxed).is_ok() {
         let spawned = thread().spawn(tick_for_ever);
         if spawned.is_err() {
-            // No thread to be had. Readers carry the tick; the next newcomer tries again.
+            // The system has no thread for us. Readers move the tick; the next caller tries again.
             ticker_of.store(0, relaxed);
         }
     }
@@ -77,15 +77,14 @@ fn tick_for_ever() {
     }
 }
 
-/// How long ago the published tick should have advanced; zero when it is current.
+/// How late the published tick is; zero when it is current.
 pub(crate) fn lag() -> Duration {
     let now = read();
     let due = Duration::from_secs(PUBLISHED.load().0 + 1);
     now.elapsed().saturating_sub(due)
 }
 
-// A stack that no machine of 64 bits has the addresses for; one of 32 bits may refuse the request
-// in ways of its own.
+// A 64-bit machine has no addresses for such a stack. A 32-bit machine may refuse it in other ways.
 #[cfg(all(test, target_pointer_width = "64"))]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! A tick is a whole second since its clock's origin; a moment is a tick and a fraction of it.
+//! A tick is a whole second since the origin of its clock; a moment is a tick and a fraction of it.
 
 // Public for `internals` only.
 #![cfg_attr(not(feature = "internals"), allow(unreachable_pub))]
@@ -12,7 +12,7 @@ pub(crate) const SLOTS: usize = 64;
 #[cfg(loom)]
 pub(crate) const SLOTS: usize = 4;
 
-/// A whole second since a clock's origin. Ticks of different clocks do not compare.
+/// A whole second since the origin of a clock. To compare ticks of different clocks means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tick(pub(crate) u64);
 
@@ -24,27 +24,27 @@ impl Tick {
         Self(seconds)
     }
 
-    /// Whole seconds between the clock's origin and the start of this tick.
+    /// Whole seconds between the origin of the clock and the start of this tick.
     #[must_use]
     pub const fn as_seconds(self) -> u64 {
         self.0
     }
 
-    /// Which bucket of a ring this tick falls on.
+    /// The bucket of a ring that this tick falls on.
     #[inline]
     #[allow(clippy::cast_possible_truncation)] // Below 64.
     pub(crate) const fn slot(self) -> usize {
         (self.0 % SLOTS as u64) as usize
     }
 
-    /// How many times the ring has been gone round before this tick.
+    /// How many laps around the ring there were before this tick.
     #[inline]
     pub(crate) const fn lap(self) -> u64 {
         self.0 / SLOTS as u64
     }
 }
 
-/// A point on a clock, as a reader sees it.
+/// A point in time by a clock, as a reader sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(Duration);
 

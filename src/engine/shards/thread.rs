@@ -1,13 +1,12 @@
-//! How a thread finds its shard of a meter.
+//! How a thread finds its own shard of a meter.
 //!
-//! Three levels: a direct-mapped cache of plain cells, without destructor, so that a hit costs a
-//! comparison; behind it a map of all shards that the thread owns; behind that the meter's
-//! roster. Keys are unique for the life of the process, so an entry of a dropped meter cannot
-//! match anything any more.
+//! There are three levels: a direct-mapped cache of plain cells without a destructor, where a hit costs
+//! one comparison; then a map of all shards that the thread owns; then the roster of the meter. The key
+//! of a meter is unique for the life of the process, so an entry of a dropped meter never matches again.
 //!
-//! When the thread ends, the map's destructor empties the cache and gives the shards back. What
-//! the thread still records after that (in destructors of other thread-locals) finds neither
-//! cache entry nor map, and goes to the meter's shared ring.
+//! When the thread ends, the destructor of the map empties the cache and gives the shards back. A record
+//! after that, from the destructor of another thread-local, finds neither a cache entry nor a map. It
+//! goes to the shared ring of the meter.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -18,10 +17,10 @@ use super::shard::{Shard, Token};
 use crate::engine::sync::per_thread;
 use crate::engine::time::Tick;
 
-/// Entries of the cache. With 256 the low byte of a key is an index that needs no check.
+/// Entries of the cache. With 256 of them the low byte of a key is an index that needs no check.
 const ENTRIES: usize = 256;
 
-/// A key that no meter has. Not 0: that is a meter that has no key yet, and must not be found.
+/// A key that no meter has. It is not 0: a meter without a key yet has 0, and must not be found.
 const NO_METER: u64 = u64::MAX;
 
 struct Cache {
@@ -29,7 +28,7 @@ struct Cache {
     shards: [Cell<&'static Shard>; ENTRIES],
 }
 
-/// What an empty entry points to. Nothing is ever recorded on it.
+/// The shard of an empty entry. Nothing is ever recorded on it.
 #[cfg(not(loom))]
 static NOWHERE: Shard = Shard::new();
 
@@ -50,10 +49,10 @@ per_thread! {
     static OWNED: RefCell<Option<Owned>> = RefCell::new(None);
 }
 
-/// The entry for `key`, if it is there.
+/// The calling thread's shard of the meter with this key, if the cache has it.
 #[inline]
-pub(crate) fn get(key: u64) -> Option<&'static Shard> {
-    // The cache has no destructor, so it is always there; but under loom it ends with its thread.
+pub(crate) fn cached(key: u64) -> Option<&'static Shard> {
+    // The cache has no destructor, so it is always there. Under loom it ends with its thread.
     CACHE
         .try_with(|cache| {
             let index = index(key);
@@ -63,7 +62,7 @@ pub(crate) fn get(key: u64) -> Option<&'static Shard> {
         .flatten()
 }
 
-/// The low byte: with [`ENTRIES`] of 256 it is always in bounds.
+/// The low byte, which is always below [`ENTRIES`].
 #[inline]
 #[allow(clippy::cast_possible_truncation)]
 fn index(key: u64) -> usize {
@@ -82,9 +81,9 @@ fn forget_all() {
     let _ = CACHE.try_with(|cache| cache.keys.iter().for_each(|key| key.set(NO_METER)));
 }
 
-/// The thread's shard of the meter with this key, joined now if need be. Nothing if the meter's
-/// shards are all taken, the thread is past recording on its own, or this is a record made while
-/// the thread is joining (by its allocator, say).
+/// The calling thread's shard of the meter with this key; joins the roster if need be. `None` if all
+/// shards of the meter are taken, if the thread has given its shards back already, or if the thread is
+/// in the middle of joining (its allocator records, say).
 #[cold]
 pub(crate) fn find(key: u64, roster: &Roster, now: Tick) -> Option<&'static Shard> {
     OWNED
@@ -99,30 +98,32 @@ pub(crate) fn find(key: u64, roster: &Roster, now: Tick) -> Option<&'static Shar
 }
 
 /// What a thread found when it looked for a shard of a meter.
-enum Found {
+enum Lookup {
     Owned(&'static Shard, Token),
-    /// All taken, in this second. The next second is soon enough to look again.
-    NoneIn(Tick),
+    /// All shards were taken in the second `at`. The thread tries again from the next second on.
+    CapReached {
+        at: Tick,
+    },
 }
 
-/// A thread's shards by the key of their meter.
+/// The shards of a thread, by the key of their meter.
 #[derive(Default)]
 struct Owned {
-    by_key: HashMap<u64, Found, BuildHasherDefault<KeyHasher>>,
-    /// Size at which entries of dropped meters are swept out.
+    by_key: HashMap<u64, Lookup, BuildHasherDefault<KeyHasher>>,
+    /// The size at which entries of dropped meters are removed.
     sweep_at: usize,
 }
 
 impl Owned {
     fn find(&mut self, key: u64, roster: &Roster, now: Tick) -> Option<&'static Shard> {
         match self.by_key.get(&key) {
-            Some(&Found::Owned(shard, _)) => return Some(shard),
-            Some(&Found::NoneIn(second)) if second == now => return None,
+            Some(&Lookup::Owned(shard, _)) => return Some(shard),
+            Some(&Lookup::CapReached { at }) if at == now => return None,
             _ => {}
         }
         let found = match roster.join() {
-            Some((shard, token)) => Found::Owned(shard, token),
-            None => Found::NoneIn(now),
+            Some((shard, token)) => Lookup::Owned(shard, token),
+            None => Lookup::CapReached { at: now },
         };
         let shard = found.shard();
         self.sweep();
@@ -130,7 +131,7 @@ impl Owned {
         shard
     }
 
-    /// Drops entries of dropped meters whenever the map has doubled: O(1) for each entry made.
+    /// Removes the entries of dropped meters whenever the map has doubled: O(1) for each entry made.
     fn sweep(&mut self) {
         if self.by_key.len() >= self.sweep_at {
             self.by_key.retain(|_, found| found.is_in_force());
@@ -139,35 +140,35 @@ impl Owned {
     }
 }
 
-impl Found {
+impl Lookup {
     fn shard(&self) -> Option<&'static Shard> {
         match self {
             Self::Owned(shard, _) => Some(shard),
-            Self::NoneIn(_) => None,
+            Self::CapReached { .. } => None,
         }
     }
 
     fn is_in_force(&self) -> bool {
         match self {
             Self::Owned(shard, token) => shard.is_owned_by(*token),
-            Self::NoneIn(_) => false,
+            Self::CapReached { .. } => false,
         }
     }
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // First the cache: an entry must not outlive the ownership behind it.
+        // The cache first: an entry must not outlive the ownership behind it.
         forget_all();
         for found in self.by_key.values() {
-            if let Found::Owned(shard, token) = found {
+            if let Lookup::Owned(shard, token) = found {
                 shard.give_back(*token);
             }
         }
     }
 }
 
-/// Keys are consecutive numbers; one multiplication spreads them well enough.
+/// Keys are consecutive numbers: one multiplication spreads them well enough.
 #[derive(Default)]
 struct KeyHasher(u64);
 
@@ -196,6 +197,7 @@ mod tests {
     use std::sync::mpsc::{Sender, channel};
     use std::thread;
 
+    use super::super::pool::COUNTING;
     use super::super::roster::CAP;
     use super::super::shard::unique_number;
     use super::*;
@@ -203,11 +205,11 @@ mod tests {
     const SECOND: Tick = Tick(7);
 
     #[test]
-    fn a_shard_that_was_looked_for_is_at_hand_from_then_on() {
+    fn a_found_shard_stays_in_the_cache() {
         // As many meters as the cache has places. Other tests draw numbers, too, so the keys are
         // made up; no meter gets as far.
         let first = 1 << 40;
-        let rosters: Vec<Roster> = (0..ENTRIES).map(|_| Roster::new()).collect();
+        let rosters: Vec<Roster> = (0..ENTRIES).map(|_| Roster::new(&COUNTING)).collect();
         let keys = first..first + ENTRIES as u64;
         let found: Vec<_> = keys
             .clone()
@@ -215,13 +217,13 @@ mod tests {
             .map(|(key, roster)| find(key, roster, SECOND).expect("a roster with room"))
             .collect();
         for (key, shard) in keys.zip(found) {
-            assert!(ptr::eq(get(key).expect("at hand"), shard));
+            assert!(ptr::eq(cached(key).expect("at hand"), shard));
         }
     }
 
     #[test]
-    fn a_thread_without_a_shard_looks_again_in_the_next_second() {
-        let (key, roster) = (unique_number(), Roster::new());
+    fn a_thread_past_the_cap_retries_next_second() {
+        let (key, roster) = (unique_number(), Roster::new(&COUNTING));
         let joined: Vec<_> = (0..CAP).map(|_| roster.join().unwrap()).collect();
         assert!(find(key, &roster, SECOND).is_none());
         let (shard, token) = joined[9];
@@ -230,15 +232,15 @@ mod tests {
         assert!(ptr::eq(find(key, &roster, Tick(SECOND.0 + 1)).unwrap(), shard));
     }
 
-    /// What a thread's other thread-locals find when they go: before the map has gone, or after.
+    /// What the destructors of other thread-locals find, before the map is gone or after.
     #[test]
-    fn nothing_is_at_hand_any_more_when_the_shards_have_been_given_back() {
+    fn the_cache_is_empty_once_shards_are_given_back() {
         struct Farewell(&'static Shard, Token, u64, Sender<(bool, bool)>);
 
         impl Drop for Farewell {
             fn drop(&mut self) {
                 let Self(shard, token, key, found) = self;
-                found.send((shard.is_owned_by(*token), get(*key).is_some())).unwrap();
+                found.send((shard.is_owned_by(*token), cached(*key).is_some())).unwrap();
             }
         }
 
@@ -250,11 +252,11 @@ mod tests {
         let (said, heard) = channel();
         let thread = thread::spawn(move || {
             EARLY.with(|_| {});
-            let (key, roster) = (unique_number(), Roster::new());
+            let (key, roster) = (unique_number(), Roster::new(&COUNTING));
             let shard = find(key, &roster, SECOND).unwrap();
             let token = OWNED.with_borrow(|owned| match owned.as_ref().unwrap().by_key[&key] {
-                Found::Owned(_, token) => token,
-                Found::NoneIn(_) => unreachable!(),
+                Lookup::Owned(_, token) => token,
+                Lookup::CapReached { .. } => unreachable!(),
             });
             EARLY.set(Some(Farewell(shard, token, key, said.clone())));
             LATE.set(Some(Farewell(shard, token, key, said)));
@@ -271,7 +273,7 @@ mod tests {
     #[test]
     fn the_map_is_swept_each_time_it_has_doubled() {
         let mut owned = Owned::default();
-        let rosters: Vec<Roster> = (0..300).map(|_| Roster::new()).collect();
+        let rosters: Vec<Roster> = (0..300).map(|_| Roster::new(&COUNTING)).collect();
         let mut swept_at = Vec::new();
         for (key, roster) in (0..).zip(&rosters) {
             let (size, before) = (owned.by_key.len(), owned.sweep_at);
@@ -283,17 +285,17 @@ mod tests {
         assert_eq!(swept_at, [0, 64, 128, 256]);
         // Entries of dropped meters go with the next sweep.
         drop(rosters);
-        let (roster, kept) = (Roster::new(), owned.by_key.len());
+        let (roster, kept) = (Roster::new(&COUNTING), owned.by_key.len());
         owned.sweep_at = kept;
         owned.find(1000, &roster, SECOND);
         assert_eq!((owned.by_key.len(), owned.sweep_at), (1, 64));
     }
 
     #[test]
-    fn entries_that_are_not_in_force_are_swept_out() {
-        let full = Roster::new();
+    fn entries_not_in_force_are_swept_out() {
+        let full = Roster::new(&COUNTING);
         let _others: Vec<_> = (0..CAP).map(|_| full.join().unwrap()).collect();
-        let (kept, gone) = (Roster::new(), Roster::new());
+        let (kept, gone) = (Roster::new(&COUNTING), Roster::new(&COUNTING));
         let mut owned = Owned::default();
         owned.find(1, &kept, Tick(0));
         owned.find(2, &gone, Tick(0));
