@@ -1,7 +1,12 @@
-//! A fork in the middle: the child goes on counting, though the thread that publishes the
-//! seconds stays behind. And, since a child shares its parent's pages until it writes to them:
-//! reading writes to none (law 6).
-#![cfg(target_os = "linux")]
+//! A fork in the middle. Alone, because a lock that another test's thread holds at the fork stays
+//! locked in the child.
+//!
+//! The child goes on counting, though the thread that publishes the seconds stays behind. And a
+//! child shares its parent's pages until it writes to them, which shows that reading writes to none
+//! of them (law 6).
+#![cfg(target_os = "linux")] // Which can fork a process with threads and count its pages.
+
+mod support;
 
 use std::process::exit;
 use std::sync::Mutex;
@@ -9,10 +14,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fork::{Fork, fork, waitpid};
+use support::PATIENCE;
 use tickring::{LocalMeter, ManualClock, Meter, diagnostics};
-
-/// Long enough for anything that ought to happen on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One test at a time: a lock that another thread holds while it forks stays locked in the child.
 static ALONE: Mutex<()> = Mutex::new(());

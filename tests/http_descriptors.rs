@@ -1,15 +1,15 @@
-//! A process that runs out of file descriptors, and finds some again.
-#![cfg(all(feature = "http", unix))]
+//! A process that runs out of file descriptors, and finds some again. Alone, because it takes all
+//! that its process may have.
+#![cfg(unix)] // It sets the limit through `ulimit`.
 
-#[allow(dead_code)] // Each test file uses its part of it.
-mod http_support;
+mod support;
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use http_support::{read_to_end, start_on_one_thread};
+use support::http::{read_to_end, start_on_one_thread};
 use tickring::http::Limits;
 
 /// Set in the process that has few of them.

@@ -1,8 +1,7 @@
 //! A hundred clients that ask as fast as they can while a million events a second are recorded.
-#![cfg(feature = "http")]
+//! Alone, because it times answers and keeps all processors busy.
 
-#[allow(dead_code)] // Each test file uses its part of it.
-mod http_support;
+mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use http_support::start;
+use support::http::start;
 use tickring::Meter;
 use tickring::http::Limits;
 

@@ -1,4 +1,4 @@
-//! The recorder of the whole process; in a test binary of its own, because there is only one.
+//! The recorder of the whole process. Alone, because there is only one.
 
 use std::thread;
 

@@ -1,7 +1,8 @@
-//! Threads that meet at the engine's own atomics, at their start and at their join, and nowhere
-//! else: no lock of the standard library, nothing that is made while they run. So
-//! `ThreadSanitizer` can follow all of it even where the standard library has none of its
-//! instrumentation (`.ci/sanitize thread`).
+//! Races that `ThreadSanitizer` can follow. Alone, because `.ci/sanitize thread` runs this file alone
+//! where the standard library has none of the sanitizer's instrumentation.
+//!
+//! Threads meet at the engine's own atomics, at their start and at their join, and nowhere else: no
+//! lock of the standard library, nothing that is made while they run.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

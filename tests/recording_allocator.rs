@@ -1,6 +1,8 @@
-//! An allocator that counts its own work on a meter. Its records come while the engine itself is
-//! allocating: when a thread joins the meter, when the clock's ticker is started, when a thread
-//! ends, when a meter is dropped.
+//! An allocator that counts its own work on a meter. Alone, because an allocator belongs to the whole
+//! process.
+//!
+//! Its records come while the engine itself is allocating: when a thread joins the meter, when the
+//! clock's ticker is started, when a thread ends, when a meter is dropped.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};

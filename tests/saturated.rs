@@ -1,5 +1,5 @@
-//! What doesn't fit its second is told of. The figure is the process's, so this is one test in a
-//! process of its own.
+//! What doesn't fit its second is shown in the diagnostics. Alone, because that figure is the whole
+//! process's.
 
 use std::time::Duration;
 

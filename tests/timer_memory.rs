@@ -1,4 +1,5 @@
-//! What timers allocate, counted by the allocator.
+//! What timers allocate. Alone, because shards that another test left in the pool would not be
+//! allocated again.
 
 use std::sync::Barrier;
 use std::thread;

@@ -1,6 +1,7 @@
 #![no_main]
 
-#[path = "../../tests/support/mod.rs"]
-mod support;
+#[path = "../../tests/support/fuzz/mod.rs"]
+#[allow(dead_code)] // The bodies of the other targets.
+mod bodies;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| support::bodies::ring(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::ring(bytes));

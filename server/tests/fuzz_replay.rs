@@ -3,7 +3,7 @@
 
 #[path = "support/configs.rs"]
 mod configs;
-#[path = "../../tests/support/seeds.rs"]
+#[path = "../../tests/support/fuzz/seeds.rs"]
 mod seeds;
 
 #[test]

@@ -1,0 +1,114 @@
+//! Law 1: once writers are done, total = the sum of all that was recorded, whatever threads
+//! came and went. Law 8: the shards of a meter are bounded, whatever the number of threads.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::thread;
+
+use tickring::Meter;
+
+use crate::support::engine::{CAP, on_manual_clock, on_threads, take_all};
+
+/// Eight at a time, eighty thousand in all.
+#[test]
+fn conservation_when_threads_start_record_and_end_ten_thousand_times() {
+    let (clock, meter) = on_manual_clock();
+    on_threads(8, |number| {
+        for round in 0..10_000 {
+            // Joined, and so with its thread-locals gone; a scope's end would not wait for that.
+            thread::scope(|scope| scope.spawn(|| meter.record_n(number + 1)).join().unwrap());
+            if number == 0 && round % 1000 == 0 {
+                clock.advance(std::time::Duration::from_millis(1700));
+            }
+        }
+    });
+    assert_eq!(meter.snapshot().total(), 10_000 * (1..=8).sum::<u64>());
+    assert!(meter.shards() <= 8, "{} shards for 8 threads at a time", meter.shards());
+}
+
+#[test]
+fn conservation_past_the_cap_of_shards() {
+    let (clock, meter) = on_manual_clock();
+    let locals = take_all(&meter);
+    on_threads(4, |_| {
+        for round in 0..5000 {
+            meter.record();
+            meter.record_n(1 << 25);
+            if round % 100 == 0 {
+                clock.advance(std::time::Duration::from_secs(1));
+            }
+        }
+    });
+    assert_eq!(meter.snapshot().total(), 4 * 5000 * (1 + (1 << 25)));
+    assert_eq!(meter.shards(), CAP);
+    drop(locals);
+}
+
+/// Records that threads make while they are being torn down, before and after the recorder's
+/// own thread-locals are gone.
+#[test]
+fn conservation_of_records_from_destructors_of_thread_locals() {
+    struct Farewell(Arc<Meter>);
+
+    impl Drop for Farewell {
+        fn drop(&mut self) {
+            self.0.record_n(100);
+        }
+    }
+
+    thread_local! {
+        static EARLY: RefCell<Option<Farewell>> = const { RefCell::new(None) };
+        static LATE: RefCell<Option<Farewell>> = const { RefCell::new(None) };
+    }
+
+    let (_clock, meter) = on_manual_clock();
+    let meter = Arc::new(meter);
+    for _ in 0..50 {
+        let meter = Arc::clone(&meter);
+        let thread = thread::spawn(move || {
+            EARLY.set(Some(Farewell(Arc::clone(&meter))));
+            meter.record();
+            LATE.set(Some(Farewell(meter)));
+        });
+        thread.join().unwrap();
+    }
+    assert_eq!(meter.snapshot().total(), 50 * 201);
+}
+
+#[test]
+fn conservation_when_local_recorders_move_and_end() {
+    let (_clock, meter) = on_manual_clock();
+    for round in 0..1000 {
+        let mut first = meter.local();
+        first.record();
+        thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let mut moved = first;
+                moved.record_n(round);
+                meter.record();
+            });
+            meter.record();
+            // The end of the scope does not wait until the thread has given its shard back.
+            other.join().unwrap();
+        });
+    }
+    assert_eq!(meter.snapshot().total(), 3 * 1000 + (0..1000).sum::<u64>());
+    assert!(meter.shards() <= 3, "{} shards", meter.shards());
+}
+
+/// More meters than a thread's cache has places, so that they push each other out.
+#[test]
+fn conservation_with_more_meters_than_a_threads_cache_holds() {
+    let meters: Vec<Meter> = (0..700).map(|_| on_manual_clock().1).collect();
+    on_threads(2, |_| {
+        for _ in 0..20 {
+            for (n, meter) in (1..).zip(&meters) {
+                meter.record_n(n);
+            }
+        }
+    });
+    for (n, meter) in (1..).zip(&meters) {
+        assert_eq!(meter.snapshot().total(), 40 * n);
+        assert!(meter.shards() <= 2);
+    }
+}

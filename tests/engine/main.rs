@@ -1,0 +1,9 @@
+//! The engine through its public face: laws, traps, rates and timers.
+
+mod laws;
+mod quantiles;
+mod rates;
+#[path = "../support/mod.rs"]
+mod support;
+mod timer;
+mod traps;

@@ -1,0 +1,6 @@
+//! Services, what their documents say, and timed events.
+
+mod documents;
+#[path = "../support/mod.rs"]
+mod support;
+mod timed;

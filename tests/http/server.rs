@@ -1,0 +1,136 @@
+//! The server on a real socket, with clients that behave.
+
+use std::io::Write;
+use std::net::TcpListener;
+
+use tickring::http::{Limits, Server};
+use tickring::{Registry, Service};
+use tokio::runtime::Builder;
+
+use crate::support::http::{read_to_end, run, start};
+
+#[test]
+fn the_first_request_is_answered_and_counted() {
+    let server = start(Limits::default());
+    let answer = server.get("/api/v1/event-rate");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("\"service\":\"admin-api\""), "{answer}");
+    assert!(answer.contains("\"total_events\":1,"), "{answer}");
+}
+
+#[test]
+fn every_listener_has_its_own_service_and_every_request_counts_for_the_host() {
+    let registry = Registry::new();
+    let mut server = Server::new(registry.clone(), "admin-api");
+    let mut addresses = Vec::new();
+    for name in ["admin-api", "data-api", "sports-data"] {
+        registry.register(Service::from_catalogue(name).unwrap()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        addresses.push((name, listener.local_addr().unwrap()));
+        server = server.listen(listener, name).unwrap();
+    }
+    let mut server =
+        run(&mut Builder::new_current_thread(), server, addresses[0].1, registry.clone());
+    for (name, address) in addresses {
+        server.address = address;
+        for path in ["/api/v1/event-rate", "/health"] {
+            let answer = server.get(path);
+            assert!(answer.contains(&format!("\"service\":\"{name}\"")), "{answer}");
+        }
+        let other = server.get("/api/v1/event-rate?service=data-api");
+        assert!(other.contains("\"service\":\"data-api\""), "{other}");
+    }
+    let total = |name| registry.get(name).unwrap().snapshot().unwrap().total();
+    assert_eq!((total("admin-api"), total("data-api"), total("sports-data")), (9, 0, 0));
+}
+
+#[test]
+fn a_connection_carries_requests_one_after_another_or_all_at_once() {
+    let server = start(Limits::default());
+    let request = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let post = "POST /api/v1/services/data-api/events HTTP/1.1\r\nhost: x\r\n\
+                content-length: 19\r\n\r\n{\"event\":\"request\"}";
+    let last = "GET /api/v1/event-rate?service=data-api HTTP/1.1\r\nhost: x\r\n\
+                connection: close\r\n\r\n";
+    let answers = server.exchange([request.repeat(100), post.repeat(20), last.into()].concat());
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 101);
+    assert_eq!(answers.matches("HTTP/1.1 202 Accepted").count(), 20);
+    assert!(answers.ends_with('}') && answers.contains("\"total_events\":20,"), "{answers}");
+}
+
+#[test]
+fn a_client_that_has_stopped_sending_still_gets_its_answer() {
+    let server = start(Limits::default());
+    let mut stream = server.connect();
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let answer = read_to_end(&mut stream);
+    assert!(answer.ends_with("{\"status\":\"live\"}"), "{answer}");
+}
+
+#[test]
+fn head_has_no_body_on_the_wire() {
+    let server = start(Limits::default());
+    let answer = server
+        .exchange("HEAD /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .to_lowercase();
+    assert!(answer.contains("content-length: 17\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[test]
+fn a_server_without_a_listener_does_not_start() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let served = runtime.block_on(Server::new(Registry::new(), "x").serve(async {}));
+    assert_eq!(served.unwrap_err().to_string(), "there is no listener");
+}
+
+#[test]
+fn an_idle_server_ends_at_once_and_says_goodbye_to_idle_connections() {
+    let mut server = start(Limits::default());
+    let mut idle = server.connect();
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut first = [0; 12];
+    std::io::Read::read_exact(&mut idle, &mut first).unwrap();
+    let begun = std::time::Instant::now();
+    server.ended().unwrap();
+    assert!(begun.elapsed() < Limits::default().drain / 2, "{:?}", begun.elapsed());
+    assert!(read_to_end(&mut idle).ends_with('}'));
+}
+
+#[test]
+fn discovery_and_metrics_together_show_each_series_once() {
+    let registry = Registry::new();
+    let mut server = Server::new(registry.clone(), "admin-api");
+    let mut first = None;
+    for spec in tickring::catalogue() {
+        registry.register(Service::from_catalogue(&spec.name).unwrap()).unwrap();
+    }
+    for name in ["admin-api", "data-api", "sports-data"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        first.get_or_insert(listener.local_addr().unwrap());
+        server = server.listen(listener, name).unwrap();
+    }
+    let mut server = run(&mut Builder::new_current_thread(), server, first.unwrap(), registry);
+    let body = |answer: String| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    let told = body(server.get("/sd"));
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let targets = told.as_array().unwrap();
+    assert_eq!(targets.len(), 3);
+    let mut series = std::collections::HashSet::new();
+    let mut events = 0;
+    for target in targets {
+        server.address = target["targets"][0].as_str().unwrap().parse().unwrap();
+        let own_ports = target["labels"]["__param_own_ports"].as_str();
+        let query = own_ports.map(|value| format!("?own_ports={value}")).unwrap_or_default();
+        for line in body(server.get(&format!("/metrics{query}"))).lines() {
+            let Some((key, _)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) else {
+                continue;
+            };
+            assert!(series.insert(key.to_owned()), "{key} is scraped twice");
+            events += usize::from(key.starts_with("tickring_events_total"));
+        }
+    }
+    let expected: usize = tickring::catalogue().iter().map(|spec| spec.events.len()).sum();
+    assert_eq!(events, expected);
+    assert!(series.contains("tickring_http_accepted_total"));
+}

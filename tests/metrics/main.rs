@@ -1,0 +1,5 @@
+//! The recorder for the `metrics` facade.
+
+mod counters;
+#[path = "../support/mod.rs"]
+mod support;

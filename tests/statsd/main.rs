@@ -1,0 +1,7 @@
+//! `StatsD`: lines, sockets, and durations from a datagram to the endpoint.
+
+mod end_to_end;
+mod lines;
+mod sockets;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,8 @@
+//! The tower layer, without a socket and under axum.
+
+mod axum;
+mod fixture;
+mod requests;
+mod routes;
+#[path = "../support/mod.rs"]
+mod support;
