@@ -59,7 +59,10 @@
 //! depends on `crossbeam-utils` and `portable-atomic` only.
 #![cfg_attr(not(loom), forbid(unsafe_code))]
 #![cfg_attr(loom, deny(unsafe_code))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(doc)]
+pub mod design;
 mod engine;
 #[cfg(feature = "http")]
 mod export;
