@@ -115,13 +115,20 @@ impl Ring {
         if n == 0 {
             return;
         }
+        // Before the second: a signal handler that interrupts this between the loads, and turns the ring,
+        // then leaves nothing here to turn. In the other order this would overwrite the full bucket.
+        self.add_loaded(load_own(&self.base), load_own(&self.total.0), tick, n);
+    }
+
+    /// The rest of `add_slowly`, with base and total as they were loaded.
+    fn add_loaded(&self, mut base: u64, total: u64, tick: Tick, n: u64) {
         let second = load_own(&self.second);
         // Successive owners of a ring never see the tick go back. If it did, the events would count in
         // the later second, which the clock has shown.
         if second == NEVER || second < tick.0 {
-            self.turn(second, tick);
+            self.turn(second, base, total, tick);
+            base = total;
         }
-        let (base, total) = (load_own(&self.base), load_own(&self.total.0));
         if n > COUNT_MAX - (total - base).min(COUNT_MAX) {
             crate::engine::diagnostics::count_saturated();
         }
@@ -131,8 +138,7 @@ impl Ring {
 
     /// Leaves `second`, if there was one, for `tick`. The order of the stores matters: see the
     /// module. Each is a Release whose partner is an Acquire in `read`.
-    fn turn(&self, second: u64, tick: Tick) {
-        let (base, total) = (load_own(&self.base), load_own(&self.total.0));
+    fn turn(&self, second: u64, base: u64, total: u64, tick: Tick) {
         if second != NEVER {
             if total - base > COUNT_MAX {
                 crate::engine::diagnostics::count_saturated();
@@ -227,6 +233,24 @@ mod tests {
         assert_eq!(total_plus(TOTAL_MAX, u64::MAX), TOTAL_MAX);
         assert_eq!(total_plus(TOTAL_MAX + 9, u64::MAX), TOTAL_MAX + 9);
         assert_eq!(total_plus(0, u64::MAX), TOTAL_MAX);
+    }
+
+    /// A signal handler turns the ring after the interrupted record has loaded base and total, before it
+    /// loads the second.
+    #[test]
+    fn a_nested_turn_wipes_no_second() {
+        let ring = Ring::new();
+        ring.add(Tick(6), 1_000);
+        let (base, total) = (load_own(&ring.base), load_own(&ring.total.0));
+        ring.add(Tick(7), 1);
+        ring.add_loaded(base, total, Tick(7), 1);
+        let mut sums = Sums::EMPTY;
+        ring.read(Tick(7), &mut sums);
+        assert_eq!(
+            sums.by_second[REACH - 1..],
+            [1_000, 1],
+            "the handler's event alone may be lost"
+        );
     }
 
     #[test]
