@@ -80,6 +80,8 @@ pub mod tower;
 #[cfg(any(loom, feature = "internals"))]
 #[doc(hidden)]
 pub use engine::internals;
+#[cfg(not(loom))]
+pub use engine::start;
 pub use engine::{
     Clock, Diagnostics, Distribution, LocalMeter, ManualClock, Meter, SinceStart, Snapshot, Timer,
     TimerSnapshot, Timing, diagnostics,

@@ -15,9 +15,13 @@ static TIMED_SHARDS: AtomicU64 = AtomicU64::new(0);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostics {
-    /// How late the published second is; zero when it is current. For up to this long, recorders have
-    /// counted events in a second that was over. A healthy process shows at most a few milliseconds.
+    /// How late the ticker is, the thread that publishes the seconds; zero while no meter on the system's
+    /// clock is in use. For up to this long, recorders have counted events in a second that was over;
+    /// each read of a meter ends that. A healthy process shows at most a few milliseconds.
     pub clock_lag: Duration,
+    /// How many tickers were started so far: 1 in a healthy process. One more for each fork on the way to
+    /// this process, and for each time that readers found the ticker dead, or late by three seconds.
+    pub ticker_starts: u64,
     /// How many records did not fit into their second, which holds 2^40 events for each thread. The total
     /// has them.
     pub saturated_records: u64,
@@ -41,6 +45,10 @@ pub fn diagnostics() -> Diagnostics {
         clock_lag: crate::engine::time::lag(),
         #[cfg(loom)]
         clock_lag: Duration::ZERO,
+        #[cfg(not(loom))]
+        ticker_starts: crate::engine::time::ticker_starts(),
+        #[cfg(loom)]
+        ticker_starts: 0,
         saturated_records: SATURATED.load(Ordering::Relaxed),
         shards: SHARDS.load(Ordering::Relaxed),
         timed_shards: TIMED_SHARDS.load(Ordering::Relaxed),

@@ -67,5 +67,7 @@ pub use self::snapshot::Snapshot;
 pub(crate) use self::snapshot::WINDOW;
 #[cfg(feature = "service")]
 pub(crate) use self::time::Moment;
+#[cfg(not(loom))]
+pub use self::time::start;
 pub use self::time::{Clock, ManualClock};
 pub use self::timer::{Timer, Timing};

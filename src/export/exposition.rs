@@ -290,6 +290,7 @@ tickring_last_event_age_seconds{service="front",event="hit"} 0
             version: "1.2.3",
             engine: Diagnostics {
                 timed_shards: 0,
+                ticker_starts: 1,
                 clock_lag: Duration::from_millis(250),
                 saturated_records: 3,
                 shards: 4,

@@ -8,6 +8,8 @@
 //!
 //! Explored in full: 9,719 executions, 0.5 s; 216 executions, 0.1 s.
 
+use std::time::Duration;
+
 use loom_tests::{Arc, Model, REACH, SECOND, either_first, meter, stagger, thread, tick};
 use tickring::Meter;
 use tickring::internals::{self, TickCell};
@@ -66,5 +68,33 @@ fn a_reader_helps_a_late_ticker() {
         either_first();
         meter.record();
         (reader.join().unwrap(), last_two(&meter))
+    });
+}
+
+/// A thread records just after another has moved a manual clock into the next second, and looks at once.
+/// Its own event must be there: the thread saw the new second, so it must also see the time that goes
+/// with it.
+///
+/// Outcome: whether the event counted in the new second.
+#[test]
+fn a_recorder_finds_its_own_event() {
+    Model::new("a_recorder_finds_its_own_event", 4).check([false, true], || {
+        let (meter, clock) = meter();
+        let _ = internals::key(&meter);
+        let recorder = {
+            let meter = Arc::clone(&meter);
+            thread::spawn(move || {
+                either_first();
+                meter.record();
+                let now = meter.snapshot();
+                assert_eq!((now.total(), now.events_in_window()), (1, 1), "its own event");
+                assert_eq!(now.last_event_age(), Some(Duration::ZERO));
+                now.per_second()[REACH - 2] == 0 && now.uptime() >= SECOND
+            })
+        };
+        stagger();
+        either_first();
+        clock.advance(SECOND);
+        recorder.join().unwrap()
     });
 }

@@ -16,16 +16,24 @@ impl TickCell {
         }
     }
 
+    /// The tick, for a recorder. Relaxed: see the [module above](super).
     #[inline]
     pub(crate) fn load(&self) -> Tick {
         Tick(self.0.load(Ordering::Relaxed))
+    }
+
+    /// The tick, for a reader that loads the time of the clock next.
+    pub(super) fn load_before_time(&self) -> Tick {
+        // Acquire: partner of the Release in `advance_to`.
+        Tick(self.0.load(Ordering::Acquire))
     }
 
     /// Moves the tick up to `tick`; it never goes back. Writes only if the tick moves, so that readers
     /// don't take the line from all recorders.
     pub(crate) fn advance_to(&self, tick: Tick) {
         if self.load() < tick {
-            self.0.fetch_max(tick.0, Ordering::Relaxed);
+            // Release: partner of the Acquire in `load_before_time`.
+            self.0.fetch_max(tick.0, Ordering::Release);
         }
     }
 

@@ -61,7 +61,7 @@ impl ManualClock {
     /// ```
     pub fn advance(&self, by: Duration) {
         let by = nanos(by);
-        // Relaxed, as the tick itself: a number that only grows and publishes nothing else.
+        // Relaxed: a number that only grows. The Release of the tick, which follows, orders it.
         let step = |now: u64| Some(now.saturating_add(by));
         let _ = self.0.nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
         self.now();
@@ -102,6 +102,8 @@ impl ManualClock {
 
     /// The time now. Helps the published tick forward if it is behind.
     pub(crate) fn now(&self) -> Moment {
+        // The tick first: a record that loaded it is then no later than the time.
+        self.0.published.load_before_time();
         let nanos = self.0.nanos.load(Ordering::Relaxed);
         let now = Moment::since_origin(Duration::from_nanos(nanos));
         self.0.published.advance_to(now.tick());

@@ -1,25 +1,45 @@
 //! The machine's monotonic clock, and the *ticker*, the thread that publishes its seconds.
 //!
 //! The ticker wakes at each second boundary and advances the published tick. No count depends on it: a
-//! reader that finds the tick behind moves it forward. A reader that finds it more than a second behind
-//! also looks whether the ticker belongs to this process. After a fork it doesn't, since the child has
-//! only the thread that forked, and the reader starts another. So a late or lost ticker shifts the second
-//! in which events count, until the next read. It loses none.
+//! reader that finds the tick behind moves it forward. So a late or lost ticker shifts the second in
+//! which events count, until the next read. It loses none.
+//!
+//! # Which ticker is in office
+//!
+//! `OFFICE` names the ticker that should be running: the process that it belongs to, and a number. A
+//! ticker that finds another name there ends. A reader that finds the tick behind looks whether the
+//! office has to be filled again:
+//!
+//! | case | what the reader finds | what has happened | what it does |
+//! |---|---|---|---|
+//! | 1 | no process in the office | no ticker could be started | starts one |
+//! | 2 | another process | a fork: the child has only the thread that forked | starts one |
+//! | 3 | this process, and a heartbeat that is [`DEAD_AFTER`] seconds old or older | the ticker is dead (a fork into a process with the same id, as pid namespaces allow), or the machine was suspended or starved | starts one; if the other still lives, it ends when it wakes |
+//! | 4 | this process, and a later heartbeat | the second has just turned | nothing |
+//!
+//! In a healthy process a reader finds the tick behind only in the moments between the turn of a second
+//! and the ticker's waking. So it looks here about once a second at most.
+//!
+//! Relaxed throughout: these words publish nothing but themselves, and of several readers that fill the
+//! office at the same time one exchange succeeds.
 
+use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use portable_atomic::AtomicU64;
 
 use super::cell::TickCell;
 use super::tick::{Moment, Tick};
 
 static PUBLISHED: TickCell = TickCell::new();
 static ORIGIN: OnceLock<Instant> = OnceLock::new();
+static TICKER: Ticker = Ticker::new();
 
-/// The id of the process whose ticker runs; 0 while there is none. Relaxed throughout: it publishes
-/// nothing but itself.
-static TICKER_OF: AtomicU32 = AtomicU32::new(0);
+/// How many seconds without a heartbeat make a ticker count as dead.
+const DEAD_AFTER: u64 = 3;
 
 pub(crate) const fn published() -> &'static TickCell {
     &PUBLISHED
@@ -39,76 +59,170 @@ pub(super) fn now() -> Moment {
 
 #[cold]
 fn catch_up(tick: Tick) {
-    let behind = tick.0.saturating_sub(published().load().0);
     published().advance_to(tick);
-    if behind > 1 {
-        start();
-    }
+    // Without a thread to be had, readers move the tick, and the next one tries again.
+    let _ = TICKER.start_if_needed(tick, spawn);
 }
 
-/// Starts the ticker unless this process has one.
-pub(super) fn start() {
-    start_as(&TICKER_OF, || thread::Builder::new().name("tickring-ticker".into()));
+/// Starts the ticker, unless this process has one that lives.
+pub(super) fn start() -> io::Result<()> {
+    TICKER.start_if_needed(read().tick(), spawn)
 }
 
-fn start_as(ticker_of: &AtomicU32, thread: impl FnOnce() -> thread::Builder) {
-    let process = std::process::id();
-    let seen = ticker_of.load(Ordering::Relaxed);
-    if seen == process {
-        return;
-    }
-    // Of several threads that come here at the same time, the one that stores the id starts the ticker.
-    let relaxed = Ordering::Relaxed;
-    if ticker_of.compare_exchange(seen, process, relaxed, relaxed).is_ok() {
-        let spawned = thread().spawn(tick_for_ever);
-        if spawned.is_err() {
-            // The system has no thread for us. Readers move the tick; the next caller tries again.
-            ticker_of.store(0, relaxed);
-        }
-    }
+fn spawn(office: u64) -> io::Result<()> {
+    let ticker = thread::Builder::new().name("tickring-ticker".into());
+    ticker.spawn(move || tick_while_in(office)).map(drop)
 }
 
-fn tick_for_ever() {
-    loop {
+fn tick_while_in(office: u64) {
+    while TICKER.office.load(Relaxed) == office {
         let now = read();
         PUBLISHED.advance_to(now.tick());
+        TICKER.heartbeat.store(now.tick().0, Relaxed);
         let next = Duration::from_secs(now.tick().0 + 1);
         thread::sleep(next.saturating_sub(now.elapsed()));
     }
 }
 
-/// How late the published tick is; zero when it is current.
-pub(crate) fn lag() -> Duration {
-    let now = read();
-    let due = Duration::from_secs(PUBLISHED.load().0 + 1);
-    now.elapsed().saturating_sub(due)
+/// Who ticks, and when it last did; see the [module](self).
+struct Ticker {
+    /// The process in the low 32 bits, 0 if it has no ticker; above it, how many were started so far.
+    office: AtomicU64,
+    /// The second in which the ticker last woke.
+    heartbeat: AtomicU64,
 }
 
-// A 64-bit machine has no addresses for such a stack. A 32-bit machine may refuse it in other ways.
-#[cfg(all(test, target_pointer_width = "64"))]
+impl Ticker {
+    const fn new() -> Self {
+        Self { office: AtomicU64::new(0), heartbeat: AtomicU64::new(0) }
+    }
+
+    fn start_if_needed(
+        &self,
+        now: Tick,
+        spawn: impl FnOnce(u64) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let process = u64::from(std::process::id());
+        let found = self.office.load(Relaxed);
+        let is_alive = || self.heartbeat.load(Relaxed) + DEAD_AFTER > now.0;
+        if found & PROCESS == process && is_alive() {
+            return Ok(());
+        }
+        // First, so that no other reader takes the new ticker for dead before it wakes.
+        self.heartbeat.fetch_max(now.0, Relaxed);
+        let office = (starts(found) + 1) << PROCESS.count_ones() | process;
+        if self.office.compare_exchange(found, office, Relaxed, Relaxed).is_err() {
+            // Another thread starts one.
+            return Ok(());
+        }
+        spawn(office).inspect_err(|_| {
+            let vacant = office & !PROCESS;
+            let _ = self.office.compare_exchange(office, vacant, Relaxed, Relaxed);
+        })
+    }
+
+    /// How late the ticker is at `now`; zero while there is none.
+    fn lag(&self, now: Moment) -> Duration {
+        if self.office.load(Relaxed) & PROCESS == 0 {
+            return Duration::ZERO;
+        }
+        let due = Duration::from_secs(self.heartbeat.load(Relaxed) + 1);
+        now.elapsed().saturating_sub(due)
+    }
+}
+
+const PROCESS: u64 = u32::MAX as u64;
+
+const fn starts(office: u64) -> u64 {
+    office >> PROCESS.count_ones()
+}
+
+/// How late the ticker is; zero while there is none.
+pub(crate) fn lag() -> Duration {
+    TICKER.lag(read())
+}
+
+/// How many tickers were started so far.
+pub(crate) fn ticker_starts() -> u64 {
+    starts(TICKER.office.load(Relaxed))
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_ticker_that_gets_no_thread_is_tried_again() {
-        for gone in [0, u32::MAX] {
-            let ticker_of = AtomicU32::new(gone);
-            let mut tries = 0;
-            for _ in 0..2 {
-                start_as(&ticker_of, || {
-                    tries += 1;
-                    thread::Builder::new().stack_size(1 << 60)
-                });
-                assert_eq!(ticker_of.load(Ordering::Relaxed), 0);
-            }
-            assert_eq!(tries, 2);
+    /// The offices that were filled by a reader in each of these seconds.
+    fn started(ticker: &Ticker, seconds: impl IntoIterator<Item = u64>) -> Vec<u64> {
+        let mut filled = Vec::new();
+        for second in seconds {
+            let spawn = |office| {
+                filled.push(office);
+                Ok(())
+            };
+            ticker.start_if_needed(Tick(second), spawn).unwrap();
         }
+        filled
+    }
+
+    fn own(number: u64) -> u64 {
+        number << 32 | u64::from(std::process::id())
     }
 
     #[test]
-    fn a_process_has_one_ticker() {
-        let ticker_of = AtomicU32::new(std::process::id());
-        start_as(&ticker_of, || unreachable!("there is one"));
-        assert_eq!(ticker_of.load(Ordering::Relaxed), std::process::id());
+    fn a_process_has_one_ticker_while_it_wakes() {
+        let ticker = Ticker::new();
+        assert_eq!(started(&ticker, [7, 7, 8, 9]), [own(1)]);
+        ticker.heartbeat.store(9, Relaxed);
+        assert_eq!(started(&ticker, [10, 11]), [0; 0]);
+        assert_eq!(starts(ticker.office.load(Relaxed)), 1);
+    }
+
+    /// Case 2. The child is read each second, so it never finds the tick more than a second behind.
+    #[test]
+    fn a_forked_child_gets_a_ticker_at_once() {
+        let ticker = Ticker::new();
+        let parent = 5 << 32 | u64::from(std::process::id() ^ 1);
+        ticker.office.store(parent, Relaxed);
+        ticker.heartbeat.store(100, Relaxed);
+        assert_eq!(started(&ticker, [101, 102]), [own(6)]);
+    }
+
+    /// Case 3: the child of a fork in a new pid namespace, say.
+    #[test]
+    fn a_ticker_without_a_heartbeat_is_replaced() {
+        let ticker = Ticker::new();
+        ticker.office.store(own(1), Relaxed);
+        ticker.heartbeat.store(100, Relaxed);
+        assert_eq!(started(&ticker, [101, 102]), [0; 0]);
+        assert_eq!(started(&ticker, [103, 104, 105]), [own(2)]);
+    }
+
+    #[test]
+    fn a_ticker_that_gets_no_thread_is_tried_again() {
+        let ticker = Ticker::new();
+        for _ in 0..2 {
+            let refused =
+                ticker.start_if_needed(Tick(1), |_| Err(io::ErrorKind::OutOfMemory.into()));
+            assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::OutOfMemory);
+            assert_eq!(ticker.lag(Moment::since_origin(Duration::from_secs(9))), Duration::ZERO);
+        }
+        assert_eq!(started(&ticker, [1, 1]), [own(3)]);
+    }
+
+    #[test]
+    fn a_ticker_that_lost_its_office_ends() {
+        // Returns: no process has this office.
+        tick_while_in(u64::MAX);
+    }
+
+    #[test]
+    fn the_lag_counts_from_the_last_heartbeat() {
+        let ticker = Ticker::new();
+        let at = |millis| Moment::since_origin(Duration::from_millis(millis));
+        assert_eq!(ticker.lag(at(60_000)), Duration::ZERO, "no meter is in use");
+        ticker.office.store(own(1), Relaxed);
+        ticker.heartbeat.store(59, Relaxed);
+        assert_eq!(ticker.lag(at(60_000)), Duration::ZERO);
+        assert_eq!(ticker.lag(at(61_500)), Duration::from_millis(1500));
     }
 }
