@@ -8,10 +8,12 @@ use crate::engine::seconds::{self, Sums, ring, shared};
 use crate::engine::shards::pool::COUNTING;
 use crate::engine::shards::roster;
 use crate::engine::shards::shard::{self, Token};
+use crate::engine::shards::thread;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::time::{self, ManualClock, Moment};
+use crate::engine::timer::Timer;
 
-pub use crate::engine::durations::internals::{Durations, STEPS};
+pub use crate::engine::durations::internals::{Durations, STEP_SECONDS, STEPS};
 pub use crate::engine::time::tick::Tick;
 
 /// Buckets of a ring.
@@ -220,6 +222,17 @@ pub fn read_clock(clock: &ManualClock) -> Tick {
 #[must_use]
 pub fn key(meter: &Meter) -> u64 {
     meter.start_once()
+}
+
+/// How many keys were given out before this one, plus one.
+#[must_use]
+pub fn key_number(key: u64) -> u64 {
+    thread::key_number(key)
+}
+
+/// Records how long an event took that was counted on the timer's meter before.
+pub fn record_duration_only(timer: &Timer, duration: Duration) {
+    timer.record_duration_only(duration);
 }
 
 /// One attempt of a reader that took the time (since the clock's origin) before its pass:

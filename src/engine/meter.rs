@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::seconds::GUARD;
 use crate::engine::shards::pool::{COUNTING, TIMING};
 use crate::engine::shards::roster::Roster;
-use crate::engine::shards::shard::{Shard, Token, unique_number};
+use crate::engine::shards::shard::{Shard, Token};
 use crate::engine::shards::thread;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::sync::{AtomicU64, Ordering, const_unless_loom, spin_loop};
@@ -45,8 +45,12 @@ use crate::engine::time::{Moment, Tick};
 /// holds 2^40 events. More are missing from the rate, but not from the total, which is exact up to
 /// 2^63.
 ///
-/// A signal handler that interrupts a record on the same thread and records on the same meter
-/// can lose the interrupted record.
+/// A signal handler may record on a meter only if its thread has recorded there before (a first record
+/// allocates, which can hang in a handler), and only if no code that it interrupts records on that meter.
+/// Otherwise the record that it interrupts, or its own, can be lost.
+// What recorders read here, nobody writes after the first use. The alignment keeps it away from what is
+// beside the meter and may be written, such as the counts of an `Arc`.
+#[repr(align(128))]
 pub struct Meter {
     /// Unique among all meters of the process; 0 until the first use. Relaxed: it publishes nothing,
     /// and the roster has its own orderings.
@@ -254,7 +258,7 @@ impl Meter {
         self.started(self.clock.now());
         // Of several threads that come here at the same time, the first sets the key for all.
         let relaxed = Ordering::Relaxed;
-        match self.key.compare_exchange(0, unique_number(), relaxed, relaxed) {
+        match self.key.compare_exchange(0, thread::new_key(), relaxed, relaxed) {
             Ok(_) => self.key.load(relaxed),
             Err(key) => key,
         }

@@ -1,5 +1,6 @@
 //! The timer: a meter whose events also have a duration.
 
+use std::cell::Cell;
 use std::fmt;
 #[cfg(feature = "service")]
 use std::sync::Arc;
@@ -9,12 +10,12 @@ use crate::engine::distribution::TimerSnapshot;
 use crate::engine::durations::layout;
 use crate::engine::durations::reader::{self, Filled};
 use crate::engine::durations::shared::SharedDurations;
-use crate::engine::durations::since_start::SinceStartSums;
+use crate::engine::durations::since_start::{SinceStartCells, SinceStartSums};
 use crate::engine::durations::word::Step;
 use crate::engine::meter::Meter;
 use crate::engine::shards::shard::Shard;
 use crate::engine::snapshot::Snapshot;
-use crate::engine::sync::OnceLock;
+use crate::engine::sync::{OnceLock, per_thread};
 use crate::engine::time::{Clock, ManualClock};
 use crate::engine::time::{Moment, Tick};
 
@@ -57,6 +58,13 @@ pub struct Timer {
     meter: MeterOf,
     /// Allocated by the first record.
     shared: OnceLock<Box<SharedDurations>>,
+    /// What threads without a shard recorded since the start.
+    since_start: SinceStartCells,
+}
+
+per_thread! {
+    /// Whether this thread is allocating what the threads of a timer share.
+    static ALLOCATING_SHARED: Cell<bool> = Cell::new(false);
 }
 
 /// The meter that counts the events of a timer. The meter of a service may be older than its timer; its
@@ -73,7 +81,11 @@ impl Timer {
     #[cfg(not(loom))]
     #[must_use]
     pub const fn new() -> Self {
-        Self { meter: MeterOf::This(Meter::timed()), shared: OnceLock::new() }
+        Self {
+            meter: MeterOf::This(Meter::timed()),
+            shared: OnceLock::new(),
+            since_start: SinceStartCells::new(),
+        }
     }
 
     /// A timer on another clock.
@@ -90,14 +102,22 @@ impl Timer {
     #[must_use]
     pub fn with_clock(clock: impl Into<Clock>) -> Self {
         let meter = Meter::timed_with_clock(clock.into());
-        Self { meter: MeterOf::This(meter), shared: OnceLock::new() }
+        Self {
+            meter: MeterOf::This(meter),
+            shared: OnceLock::new(),
+            since_start: SinceStartCells::new(),
+        }
     }
 
     /// A timer of the events of a meter that others hold, too. If that was not made for a timer, its
     /// shards have no room for durations, and all threads write them to the same words.
     #[cfg(feature = "service")]
     pub(crate) fn of_meter(meter: Arc<Meter>) -> Self {
-        Self { meter: MeterOf::Service(meter), shared: OnceLock::new() }
+        Self {
+            meter: MeterOf::Service(meter),
+            shared: OnceLock::new(),
+            since_start: SinceStartCells::new(),
+        }
     }
 
     /// The meter that counts the events of this timer. An event that is recorded on the meter directly
@@ -135,7 +155,7 @@ impl Timer {
     }
 
     /// Records how long an event took that the meter has counted before.
-    fn record_duration_only(&self, duration: Duration) {
+    pub(crate) fn record_duration_only(&self, duration: Duration) {
         let nanos = layout::nanos(duration);
         let shard = self.meter().find_shard();
         let tick = self.meter().tick();
@@ -156,9 +176,11 @@ impl Timer {
     /// Counts a duration in the words that all threads write.
     #[cold]
     fn add_shared(&self, tick: Tick, nanos: u64, n: u64) {
-        let (shared, bucket) = (self.shared(), layout::index(nanos));
-        shared.since_start.add_shared(layout::le_index(bucket, nanos), nanos, n);
-        shared.add(Step::of(tick), bucket, n);
+        let bucket = layout::index(nanos);
+        self.since_start.add_shared(layout::le_index(bucket, nanos), nanos, n);
+        if let Some(shared) = self.shared() {
+            shared.add(Step::of(tick), bucket, n);
+        }
     }
 
     /// A record of a thread whose cache doesn't have its shard, of a thread without a shard, or of no
@@ -181,14 +203,23 @@ impl Timer {
         }
     }
 
-    fn shared(&self) -> &SharedDurations {
-        loop {
-            if let Some(shared) = self.shared.get() {
-                return shared;
-            }
-            // If another thread is first, the next round finds what it has set.
-            let _ = self.shared.set(Box::new(SharedDurations::new()));
+    /// What all threads share; allocated now if need be. `None` if this thread is in the middle of that.
+    #[inline]
+    fn shared(&self) -> Option<&SharedDurations> {
+        self.shared.get().map(AsRef::as_ref).or_else(|| self.allocate_shared())
+    }
+
+    /// The allocator may record on this very timer while a thread is in here. Without the guard it would
+    /// come here again, and so on until the stack ends.
+    #[cold]
+    fn allocate_shared(&self) -> Option<&SharedDurations> {
+        if ALLOCATING_SHARED.try_with(|allocating| allocating.replace(true)).unwrap_or(false) {
+            return None;
         }
+        // If another thread is first, what it has set is used.
+        let _ = self.shared.set(Box::new(SharedDurations::new()));
+        let _ = ALLOCATING_SHARED.try_with(|allocating| allocating.set(false));
+        self.shared.get().map(AsRef::as_ref)
     }
 
     /// Begins to time an event, which is recorded when the returned guard is dropped. Costs two readings
@@ -262,11 +293,10 @@ impl Timer {
 
     /// The counts of the window, as of step `now`.
     fn read_window(&self, now: Step) -> Vec<Filled> {
-        if self.shared.get().is_none() && self.meter().shards() == 0 {
-            return Vec::new();
-        }
+        // Without it there is no sample in any word: `OwnDurations::turn` needs it for the first one.
+        let Some(shared) = self.shared.get() else { return Vec::new() };
         let shards = self.meter().roster().shards();
-        reader::read(self.shared(), shards.filter_map(|shard| shard.durations()), now)
+        reader::read(shared, shards.filter_map(|shard| shard.durations()), now)
     }
 
     /// The sums since the start. They must be read after the window.
@@ -275,9 +305,7 @@ impl Timer {
         for own in self.meter().roster().shards().filter_map(|shard| shard.durations()) {
             own.read_since_start(&mut sums);
         }
-        if let Some(shared) = self.shared.get() {
-            shared.since_start.read(&mut sums);
-        }
+        self.since_start.read(&mut sums);
         sums
     }
 

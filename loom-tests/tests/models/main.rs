@@ -12,3 +12,4 @@ mod shared_ring;
 mod thread_end;
 mod timer;
 mod two_reads;
+mod whole_timer;

@@ -76,8 +76,9 @@
 //!
 //! 1. **own word `Release` → the reader's load of it, `Acquire`.** The owner writes the meter's total,
 //!    then the counts since the start, then the word. A reader loads words, then the counts since the
-//!    start, then the meter. So samples in the window ≤ samples since the start ≤ events of the meter.
-//!    This pair also orders m1 before m2 (case 1).
+//!    start, then the meter. So samples in the window ≤ samples since the start; that these are ≤ events
+//!    of the meter is up to the orderings of [`since_start`]. This pair also orders m1 before m2
+//!    (case 1).
 //! 2. **shared word `Release` (m1, or an addition) → the reader's `Acquire`.** The same for counts that
 //!    a reader sees there. Later changes continue the release sequence.
 //! 3. **shared word `Release` (m3) → the reader's `Acquire`.** A reader that sees the mark gone sees m2

@@ -44,7 +44,7 @@ impl OwnDurations {
         step: Step,
         nanos: u64,
         n: u64,
-        shared: impl FnOnce() -> &'a SharedDurations,
+        shared: impl FnOnce() -> Option<&'a SharedDurations>,
     ) {
         let bucket = index(nanos);
         self.since_start.add_own(le_index(bucket, nanos), nanos, n);
@@ -64,7 +64,9 @@ impl OwnDurations {
     /// The first sample of a bucket in a step, or one that doesn't fit into the word.
     #[cold]
     #[inline(never)]
-    fn turn(&self, step: Step, bucket: usize, n: u64, shared: &SharedDurations) {
+    fn turn(&self, step: Step, bucket: usize, n: u64, shared: Option<&SharedDurations>) {
+        // The allocator records while this thread allocates `shared`: the sample is in no window.
+        let Some(shared) = shared else { return };
         // A word that was never written comes here (see `OwnWord::NEVER`), so its bucket is marked in
         // time.
         shared.mark_used(bucket);

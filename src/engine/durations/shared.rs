@@ -3,7 +3,6 @@
 //! The [module above](super) says which samples are counted here, and when.
 
 use super::layout::{BUCKETS, LINES, PER_LINE};
-use super::since_start::SinceStartCells;
 use super::word::{Mover, STEPS, SharedWord, Step};
 use crate::engine::sync::{AtomicU64, Ordering};
 
@@ -24,8 +23,6 @@ pub(crate) struct SharedDurations {
     buckets: Box<[[AtomicU64; STEPS]]>,
     /// A bit for each bucket that was ever used.
     used: [AtomicU64; LINES.div_ceil(LINES_IN_WORD)],
-    /// What threads without a shard recorded since the start.
-    pub(crate) since_start: SinceStartCells,
 }
 
 /// What became of a [`SharedDurations::receive_move`].
@@ -45,7 +42,6 @@ impl SharedDurations {
         Self {
             buckets: (0..BUCKETS).map(|_| words()).collect(),
             used: std::array::from_fn(|_| AtomicU64::new(0)),
-            since_start: SinceStartCells::new(),
         }
     }
 

@@ -1,11 +1,21 @@
 //! What a timer has seen since its start: counts by `le` bound, the sum and the maximum.
 //!
-//! One thread writes it, as a part of its shard; or many do, for threads without a shard. Relaxed
-//! throughout: a reader that sees a sample in a word sees it here, too, by the Release and Acquire of
-//! that word (pairs 1 and 2 of the [module above](super)).
+//! One thread writes it, as a part of its shard; or many do, for threads without a shard.
+//!
+//! # Orderings
+//!
+//! A writer comes here after it has counted the event on the meter. It writes the maximum, then the
+//! sum, then the count with **Release**. A reader loads the counts with **Acquire**, then the sum and
+//! the maximum, then the meter. So for each sample that a reader counts it also sees
+//!
+//! - a maximum that is at least as long as the sample;
+//! - a sum that contains the sample, and perhaps samples that are being recorded and aren't counted yet;
+//! - the event on the meter: samples since the start ≤ events.
+//!
+//! The maximum and the sum are Relaxed: the count orders them.
 
 use super::layout::{LE_BOUNDS, LE_COUNT};
-use crate::engine::sync::{AtomicU64, Ordering, load_own};
+use crate::engine::sync::{AtomicU64, Ordering, const_unless_loom, load_own};
 
 /// The cells; see the [module](self).
 #[derive(Debug)]
@@ -25,11 +35,13 @@ pub(crate) struct SinceStartSums {
 }
 
 impl SinceStartCells {
-    pub(crate) fn new() -> Self {
-        Self {
-            by_le: std::array::from_fn(|_| AtomicU64::new(0)),
-            sum: AtomicU64::new(0),
-            max: AtomicU64::new(0),
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                by_le: zeroes(),
+                sum: AtomicU64::new(0),
+                max: AtomicU64::new(0),
+            }
         }
     }
 
@@ -37,44 +49,61 @@ impl SinceStartCells {
     #[inline]
     pub(crate) fn add_own(&self, le: usize, nanos: u64, n: u64) {
         let relaxed = Ordering::Relaxed;
-        let count = &self.by_le[le];
-        count.store(load_own(count).saturating_add(n), relaxed);
-        let sum = load_own(&self.sum).saturating_add(nanos.saturating_mul(n));
-        self.sum.store(sum, relaxed);
         if nanos > load_own(&self.max) {
             self.max.store(nanos, relaxed);
         }
+        let sum = load_own(&self.sum).saturating_add(nanos.saturating_mul(n));
+        self.sum.store(sum, relaxed);
+        let count = &self.by_le[le];
+        // Release: partner of the Acquire in `read`.
+        count.store(load_own(count).saturating_add(n), Ordering::Release);
     }
 
     /// Counts `n` samples. Any thread may call this, on cells where nobody calls `add_own`.
     pub(crate) fn add_shared(&self, le: usize, nanos: u64, n: u64) {
         let relaxed = Ordering::Relaxed;
-        let plus = |cell: &AtomicU64, n: u64| {
+        let plus = |cell: &AtomicU64, n: u64, order: Ordering| {
             // Below half of the range a small addition can't make the sum wrap, however many others
             // add at the same time. Otherwise the addition must saturate.
             if n <= u64::MAX >> 16 && cell.load(relaxed) <= u64::MAX >> 1 {
-                cell.fetch_add(n, relaxed);
+                cell.fetch_add(n, order);
             } else {
-                let _ = cell.fetch_update(relaxed, relaxed, |sum| Some(sum.saturating_add(n)));
+                let _ = cell.fetch_update(order, relaxed, |sum| Some(sum.saturating_add(n)));
             }
         };
-        plus(&self.by_le[le], n);
-        plus(&self.sum, nanos.saturating_mul(n));
         self.max.fetch_max(nanos, relaxed);
+        plus(&self.sum, nanos.saturating_mul(n), relaxed);
+        // Release: partner of the Acquire in `read`. Additions by others continue its release sequence.
+        plus(&self.by_le[le], n, Ordering::Release);
     }
 
     pub(crate) fn read(&self, sums: &mut SinceStartSums) {
-        let relaxed = Ordering::Relaxed;
         for (sum, count) in sums.by_le.iter_mut().zip(&self.by_le) {
-            *sum = sum.saturating_add(count.load(relaxed));
+            // Acquire: partner of the Release in `add_own` and `add_shared`. The counts come first.
+            *sum = sum.saturating_add(count.load(Ordering::Acquire));
         }
-        sums.sum = sums.sum.saturating_add(self.sum.load(relaxed));
-        sums.max = sums.max.max(self.max.load(relaxed));
+        sums.sum = sums.sum.saturating_add(self.sum.load(Ordering::Relaxed));
+        sums.max = sums.max.max(self.max.load(Ordering::Relaxed));
     }
 
+    /// Empties cells that have no writer and no reader. Relaxed: the mutex of the pool orders this before
+    /// their next use.
     pub(crate) fn clear(&self) {
         let all = self.by_le.iter().chain([&self.sum, &self.max]);
         all.for_each(|cell| cell.store(0, Ordering::Relaxed));
+    }
+}
+
+const_unless_loom! {
+    fn zeroes() -> [AtomicU64; LE_COUNT] {
+        #[cfg(not(loom))]
+        {
+            [const { AtomicU64::new(0) }; LE_COUNT]
+        }
+        #[cfg(loom)]
+        {
+            std::array::from_fn(|_| AtomicU64::new(0))
+        }
     }
 }
 

@@ -6,9 +6,9 @@
 //! the meter. Links are only ever set, and are freed with the meter, so a reader needs no protection.
 //!
 //! The shared ring is allocated when it is first needed, which for most meters is never. The allocator
-//! may record on this very meter while a thread allocates the ring. Such a record has no ring to go to.
-//! It is kept in `pending`, and the next writer of the shared ring adds it there: the same thread, or
-//! else a reader.
+//! may record on this very meter while a thread allocates the ring. Such a record has no ring to go to,
+//! and stays in `unplaced`: it is in the total, and in no second. To move it to the ring later would need
+//! two steps, and a reader between them would see a total that goes down.
 
 use std::cell::Cell;
 
@@ -37,9 +37,9 @@ pub(crate) struct Roster {
     pool: &'static Pool,
     first: OnceLock<Box<Entry>>,
     shared: OnceLock<Box<SharedRing>>,
-    /// Events that the allocator recorded while the recording thread allocated `shared`. Relaxed: it
-    /// doesn't matter which thread takes them out.
-    pending: AtomicU64,
+    /// Events that the allocator recorded while the recording thread allocated `shared`. Relaxed: the
+    /// number publishes nothing.
+    unplaced: AtomicU64,
 }
 
 per_thread! {
@@ -60,7 +60,7 @@ impl Roster {
                 pool,
                 first: OnceLock::new(),
                 shared: OnceLock::new(),
-                pending: AtomicU64::new(0),
+                unplaced: AtomicU64::new(0),
             }
         }
     }
@@ -94,11 +94,11 @@ impl Roster {
         None
     }
 
-    /// Counts `n` events of a thread that has no shard in the second `tick`, and what is pending.
+    /// Counts `n` events of a thread that has no shard in the second `tick`.
     pub(crate) fn add_shared(&self, tick: Tick, n: u64) {
         match self.shared.get().map(AsRef::as_ref).or_else(|| self.allocate_shared()) {
-            Some(ring) => ring.add(tick, n.saturating_add(self.pending.swap(0, Ordering::Relaxed))),
-            None => _ = self.pending.fetch_add(n, Ordering::Relaxed),
+            Some(ring) => ring.add(tick, n),
+            None => _ = self.unplaced.fetch_add(n, Ordering::Relaxed),
         }
     }
 
@@ -127,9 +127,7 @@ impl Roster {
 
     /// Adds the counts of all rings to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
-        if self.pending.load(Ordering::Relaxed) != 0 {
-            self.add_shared(now, 0);
-        }
+        sums.total = sums.total.saturating_add(self.unplaced.load(Ordering::Relaxed));
         for shard in self.shards() {
             shard.ring().read(now, sums);
         }
@@ -179,14 +177,13 @@ mod tests {
 
     /// As when the allocator records while the thread allocates the shared ring.
     #[test]
-    fn pending_events_show_in_the_next_read() {
+    fn unplaced_events_are_in_the_total_at_once() {
         let roster = Roster::new(&COUNTING);
         ALLOCATING_SHARED.set(true);
         roster.add_shared(Tick(1), 5);
-        assert_eq!(roster.pending.load(Ordering::Relaxed), 5);
-        assert_eq!(total(&roster, Tick(1)), 0, "there is no ring yet");
+        assert_eq!(total(&roster, Tick(1)), 5, "there is no ring yet");
         ALLOCATING_SHARED.set(false);
-        assert_eq!(total(&roster, Tick(1)), 5);
-        assert_eq!(total(&roster, Tick(1)), 5);
+        roster.add_shared(Tick(1), 2);
+        assert_eq!(total(&roster, Tick(1)), 7);
     }
 }

@@ -28,14 +28,13 @@ const FREE: u64 = 0;
 pub(crate) struct Token(u64);
 
 process_wide! {
-    /// The last number that was given out. Relaxed: nothing matters but that no number comes twice.
-    static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
+    /// The last token that was given out. Relaxed: nothing matters but that no token comes twice.
+    static LAST_TOKEN: AtomicU64 = AtomicU64::new(0);
 }
 
-/// A number from 1 up that was never given out before. At a thousand million a second they last 584
-/// years.
-pub(crate) fn unique_number() -> u64 {
-    LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1
+/// A token that was never given out before. At a thousand million a second they last 584 years.
+fn new_token() -> Token {
+    Token(LAST_TOKEN.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
 /// See the [module](self). It shares no cache line, since its ring begins one.
@@ -72,7 +71,7 @@ impl Shard {
 
     /// Makes the caller the owner of a shard that nobody else can find.
     pub(super) fn claim(&self) -> Token {
-        let token = Token(unique_number());
+        let token = new_token();
         // Relaxed: nobody else has the shard. The roster publishes it (pair 3).
         self.owner.store(token.0, Ordering::Relaxed);
         token
@@ -96,7 +95,7 @@ impl Shard {
         if self.owner.load(Ordering::Relaxed) != FREE {
             return None;
         }
-        let token = Token(unique_number());
+        let token = new_token();
         // Acquire: partner of the Release in `give_back`.
         self.owner
             .compare_exchange(FREE, token.0, Ordering::Acquire, Ordering::Relaxed)

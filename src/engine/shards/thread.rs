@@ -14,7 +14,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::roster::Roster;
 use super::shard::{Shard, Token};
-use crate::engine::sync::per_thread;
+use crate::engine::sync::{AtomicU64, Ordering, per_thread, process_wide};
 use crate::engine::time::Tick;
 
 /// Entries of the cache. With 256 of them the low byte of a key is an index that needs no check.
@@ -22,6 +22,41 @@ const ENTRIES: usize = 256;
 
 /// A key that no meter has. It is not 0: a meter without a key yet has 0, and must not be found.
 const NO_METER: u64 = u64::MAX;
+
+process_wide! {
+    /// How many keys were given out. Relaxed: nothing matters but that no key comes twice.
+    static KEYS: AtomicU64 = AtomicU64::new(0);
+}
+
+/// A key for a meter that was never given out before.
+///
+/// The low byte of a key is its place in the cache. So the keys of meters that one thread uses together
+/// should differ there, whether the thread started these meters one after the other or in step with other
+/// threads. The low byte of a key is the top byte of the key's number times [`SPREAD`].
+pub(crate) fn new_key() -> u64 {
+    key(KEYS.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+const fn key(number: u64) -> u64 {
+    number.wrapping_mul(SPREAD).rotate_left(8)
+}
+
+/// The number of a key, as [`new_key`] counted it.
+#[cfg(feature = "internals")]
+pub(crate) const fn key_number(key: u64) -> u64 {
+    // The inverse modulo 2^64, by Newton's method: each step doubles the bits that are right.
+    let (mut inverse, mut step) = (SPREAD, 0);
+    while step < 5 {
+        inverse = inverse.wrapping_mul(2u64.wrapping_sub(SPREAD.wrapping_mul(inverse)));
+        step += 1;
+    }
+    key.rotate_right(8).wrapping_mul(inverse)
+}
+
+/// An odd number, so that different numbers have different keys. It was found by a search: of 64 numbers,
+/// each n after the one before, no two have the same place, for every n up to 64; and 256 numbers in
+/// sequence have 252 places. (2^64 divided by the golden ratio leaves 29 places for some n.)
+const SPREAD: u64 = 0x4455_ab06_7344_a769;
 
 struct Cache {
     keys: [Cell<u64>; ENTRIES],
@@ -168,7 +203,7 @@ impl Drop for Owned {
     }
 }
 
-/// Keys are consecutive numbers: one multiplication spreads them well enough.
+/// One multiplication spreads keys well enough.
 #[derive(Default)]
 struct KeyHasher(u64);
 
@@ -199,7 +234,6 @@ mod tests {
 
     use super::super::pool::COUNTING;
     use super::super::roster::CAP;
-    use super::super::shard::unique_number;
     use super::*;
 
     const SECOND: Tick = Tick(7);
@@ -223,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_thread_past_the_cap_retries_next_second() {
-        let (key, roster) = (unique_number(), Roster::new(&COUNTING));
+        let (key, roster) = (new_key(), Roster::new(&COUNTING));
         let joined: Vec<_> = (0..CAP).map(|_| roster.join().unwrap()).collect();
         assert!(find(key, &roster, SECOND).is_none());
         let (shard, token) = joined[9];
@@ -252,7 +286,7 @@ mod tests {
         let (said, heard) = channel();
         let thread = thread::spawn(move || {
             EARLY.with(|_| {});
-            let (key, roster) = (unique_number(), Roster::new(&COUNTING));
+            let (key, roster) = (new_key(), Roster::new(&COUNTING));
             let shard = find(key, &roster, SECOND).unwrap();
             let token = OWNED.with_borrow(|owned| match owned.as_ref().unwrap().by_key[&key] {
                 Lookup::Owned(_, token) => token,
@@ -306,6 +340,19 @@ mod tests {
         let mut keys: Vec<_> = owned.by_key.keys().copied().collect();
         keys.sort_unstable();
         assert_eq!(keys, [1, 65]);
+    }
+
+    /// As many meters as a service has, started by one thread alone or by several in step.
+    #[test]
+    fn meters_of_one_thread_do_not_meet_in_the_cache() {
+        for threads in 1..=64 {
+            let places: HashSet<_> = (0..64).map(|n| index(key(1 + n * threads))).collect();
+            assert_eq!(places.len(), 64, "with {threads} threads");
+        }
+        let alone: HashSet<_> = (1..=256).map(|n| index(key(n))).collect();
+        assert_eq!(alone.len(), 252);
+        // Not a key, and not reached in any process.
+        assert!((1..1_000_000).all(|n| ![0, NO_METER].contains(&key(n))));
     }
 
     /// The map takes its place in a table from a hash's low bits, and a tag from the high ones.
