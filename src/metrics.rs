@@ -17,30 +17,29 @@
 //! # Names
 //!
 //! A counter's name becomes a service and each of its label sets an event, so that the service's
-//! total is the counter's sum over all labels. Names are put into the alphabet of tickring's:
-//! what is not a letter, digit, `_` or `-` becomes `_`. Labels go by their keys in order:
-//! `method="GET", code="200"` is `code_200_method_GET`. A counter without labels is the event
-//! `event`. Where a name is taken, by another counter or label set or by a service that the
-//! registry has already, a mark made from the original is added (`http_requests-1c2d3e4f`); so
-//! counters that differ are never added up. Which of two gets the plain name is a matter of who
-//! comes first.
+//! total is the counter's sum over all labels. In names, what is not a letter, a digit, `_` or
+//! `-` becomes `_`. Labels are sorted by their keys: `method="GET", code="200"` is
+//! `code_200_method_GET`. A counter without labels is the event `event`. If another counter or
+//! label set has the name already, or if the registry has a service of this name, a mark made
+//! from the original is added (`http_requests-1c2d3e4f`). So different counters are never added
+//! up. Of two counters, the one that is registered first gets the name without a mark.
 //!
 //! # Caps
 //!
 //! At most 256 counter names get a service, and 64 label sets of each get an event; see
 //! [`Recorder::counters`] and [`Recorder::label_sets`]. Label sets past the cap count together as
 //! the event `overflow` of their service, and counters past the cap as the event `overflow` of
-//! the service `metrics-overflow`. Both appear with the first thing that they count.
+//! the service `metrics-overflow`. Each of these is registered with the first counter past a cap.
 //!
 //! # What is recorded
 //!
-//! `increment` records on the meter, and costs what that costs. `absolute` means *at least*: it
-//! raises the total to the value, if it is lower, by events of the current second; it reads the
-//! meter and takes a lock. In an overflow there is no telling what an absolute value adds, and it
-//! is left out.
+//! `increment` records on the meter, and costs what that costs. `absolute` means *at least*: if
+//! the total is lower than the value, it is raised to the value by events of the current second;
+//! that reads the meter and takes a lock. In an `overflow` an absolute value is ignored, because
+//! nobody knows how much of it is new.
 //!
-//! Gauges and histograms are accepted and ignored, and so are descriptions and units. To keep
-//! those, put another exporter's recorder beside this one (`metrics_util::layers::FanoutBuilder`).
+//! Gauges, histograms, descriptions and units are accepted and ignored. To keep them, install
+//! another exporter's recorder beside this one (`metrics_util::layers::FanoutBuilder`).
 
 use std::borrow::Cow;
 use std::collections::HashMap as Map;
@@ -54,25 +53,24 @@ use ::metrics::{
 use papaya::HashMap;
 
 use crate::engine::Meter;
-use crate::fleet::Registry;
-use crate::fleet::{Naming, register};
+use crate::fleet::{Naming, Registry};
 
 const OVERFLOW: &str = "overflow";
 const OVERFLOW_SERVICE: &str = "metrics-overflow";
 /// The event of a counter without labels.
 const UNLABELLED: &str = "event";
 
-/// Feeds counters of the `metrics` facade into a [`Registry`]; see the [module](self). Clones are
-/// the same recorder.
+/// Feeds counters of the `metrics` facade into a [`Registry`]; see the [module](self). Clones
+/// share their counters and caps.
 #[derive(Clone)]
 pub struct Recorder(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
     counters: HashMap<Key, Arc<Counted>>,
-    /// By the names of counters with as many label sets as they may have: what counts the rest.
+    /// By the name of each counter that has reached the cap of label sets: what counts the rest.
     full: HashMap<String, Arc<Overflow>>,
-    /// Nothing within if somebody put a source in its place.
+    /// `None` within if that service has a source in its place.
     overflow: OnceLock<Option<Arc<Overflow>>>,
     /// Also the lock under which counters are admitted.
     admission: Mutex<Admission>,
@@ -93,7 +91,8 @@ struct LabelSets {
 }
 
 impl Recorder {
-    /// A recorder that registers what it counts in `registry`.
+    /// A recorder that registers a service in `registry` for each counter; see the example of the
+    /// [module](self).
     #[must_use]
     pub fn new(registry: Registry) -> Self {
         let mut services = Naming::default();
@@ -109,14 +108,41 @@ impl Recorder {
         }))
     }
 
-    /// How many names of counters get a service of their own. The default is 256.
+    /// The number of counter names that get a service each. The default is 256.
+    ///
+    /// ```
+    /// use tickring::{Registry, metrics::Recorder};
+    ///
+    /// let registry = Registry::new();
+    /// let recorder = Recorder::new(registry.clone()).counters(1);
+    /// metrics::with_local_recorder(&recorder, || {
+    ///     metrics::counter!("first").increment(1);
+    ///     metrics::counter!("second").increment(2);
+    /// });
+    /// let overflow = registry.get("metrics-overflow").unwrap();
+    /// assert_eq!(overflow.snapshot().unwrap().total(), 2);
+    /// ```
     #[must_use]
     pub fn counters(self, max: usize) -> Self {
         self.0.admission().max_counters = max;
         self
     }
 
-    /// How many label sets of each counter get an event of their own. The default is 64.
+    /// The number of label sets of each counter that get an event each. The default is 64.
+    ///
+    /// ```
+    /// use tickring::{Registry, metrics::Recorder};
+    ///
+    /// let registry = Registry::new();
+    /// let recorder = Recorder::new(registry.clone()).label_sets(1);
+    /// metrics::with_local_recorder(&recorder, || {
+    ///     metrics::counter!("requests", "code" => "200").increment(1);
+    ///     metrics::counter!("requests", "code" => "404").increment(2);
+    /// });
+    /// let requests = registry.get("requests").unwrap();
+    /// assert_eq!(requests.spec().events, ["code_200", "overflow"]);
+    /// assert_eq!(requests.snapshot().unwrap().total(), 3);
+    /// ```
     #[must_use]
     pub fn label_sets(self, max: usize) -> Self {
         self.0.admission().max_label_sets = max;
@@ -125,9 +151,19 @@ impl Recorder {
 
     /// Makes this the recorder of the process.
     ///
+    /// ```
+    /// use tickring::{Registry, metrics::Recorder};
+    ///
+    /// let registry = Registry::new();
+    /// Recorder::new(registry.clone()).install().expect("no other recorder is installed");
+    /// metrics::counter!("requests").increment(3);
+    /// assert_eq!(registry.get("requests").unwrap().snapshot().unwrap().total(), 3);
+    /// ```
+    ///
     /// # Errors
     ///
-    /// If the process has one. It can be put beside this one in a fan-out, and that installed.
+    /// If the process has a recorder already. To have both, put them into a fan-out and install
+    /// that.
     pub fn install(self) -> Result<(), SetRecorderError<Self>> {
         ::metrics::set_global_recorder(self)
     }
@@ -148,10 +184,10 @@ impl Inner {
         self.admit(key)
     }
 
-    /// What counts for counters past the cap; looked up once, whoever is first.
+    /// What counts for counters past the cap. The first call registers it.
     fn overflow(&self) -> Counter {
         let overflow = self.overflow.get_or_init(|| {
-            let meter = register(&self.registry, OVERFLOW_SERVICE, OVERFLOW).ok()?;
+            let meter = self.registry.admit_meter(OVERFLOW_SERVICE, OVERFLOW).ok()?;
             Some(Arc::new(Overflow(meter)))
         });
         overflow
@@ -172,14 +208,14 @@ impl Inner {
             return self.overflow();
         };
         let name = (label_sets.count < max).then(|| label_sets.name(key)).flatten();
-        let meter = name.map(|name| register(&self.registry, &label_sets.service, &name));
+        let meter = name.map(|name| self.registry.admit_meter(&label_sets.service, &name));
         if let Some(Ok(meter)) = meter {
             label_sets.count += 1;
             let counted = Arc::new(Counted { meter, raising: Mutex::new(()) });
             counters.insert(key.clone(), Arc::clone(&counted));
             return Counter::from_arc(counted);
         }
-        match register(&self.registry, &label_sets.service, OVERFLOW) {
+        match self.registry.admit_meter(&label_sets.service, OVERFLOW) {
             Ok(meter) => {
                 let overflow = Arc::new(Overflow(meter));
                 if label_sets.count >= max {
@@ -187,15 +223,14 @@ impl Inner {
                 }
                 Counter::from_arc(overflow)
             }
-            // Somebody put a source in its place.
+            // The service has a source in its place.
             Err(_) => Counter::noop(),
         }
     }
 }
 
 impl Admission {
-    /// The label sets of a counter, and how many there may be; nothing if there are too many
-    /// counters.
+    /// The label sets of a counter, and their cap; `None` if there are too many counters.
     fn label_sets(
         &mut self,
         counter: &str,
@@ -257,10 +292,10 @@ impl ::metrics::Recorder for Recorder {
     }
 }
 
-/// A counter with a meter of its own.
+/// A counter below the caps: it has a meter to itself.
 struct Counted {
     meter: Arc<Meter>,
-    /// Held from the look at the total until it is raised, so that two raises don't add up.
+    /// Held from reading the total until it is raised, so that two raises don't add up.
     raising: Mutex<()>,
 }
 
@@ -272,12 +307,12 @@ impl CounterFn for Counted {
     fn absolute(&self, value: u64) {
         let _raising = self.raising.lock().unwrap_or_else(PoisonError::into_inner);
         let total = self.meter.snapshot().total();
-        // An increment that comes in between is one that comes after.
+        // An increment in between counts as one that comes after.
         self.meter.record_n(value.saturating_sub(total));
     }
 }
 
-/// What counts for all counters past a cap.
+/// The meter that all counters past a cap share.
 struct Overflow(Arc<Meter>);
 
 impl CounterFn for Overflow {

@@ -83,10 +83,9 @@ impl Settings {
             _ => Some(([127, 0, 0, 1], 8125).into()),
         };
         let caps = AutoRegister::default();
-        let caps = AutoRegister {
-            max_services: args.max_services.or(statsd.max_services).unwrap_or(caps.max_services),
-            max_events: args.max_events.or(statsd.max_events).unwrap_or(caps.max_events),
-        };
+        let max_services = args.max_services.or(statsd.max_services).unwrap_or(caps.max_services);
+        let max_events = args.max_events.or(statsd.max_events).unwrap_or(caps.max_events);
+        let caps = caps.max_services(max_services).max_events(max_events);
         let auto_register = args.auto_register.or(statsd.auto_register).unwrap_or(false);
         let service = args.service.as_ref().or(server.service.as_ref());
         let settings = Self {
@@ -194,7 +193,7 @@ mod tests {
         let settings = settle(ServeArgs::default(), text).unwrap();
         assert_eq!((settings.listen.port(), settings.service_ports), (1, true));
         assert_eq!(settings.statsd_udp, None);
-        let caps = AutoRegister { max_events: 5, ..AutoRegister::default() };
+        let caps = AutoRegister::new().max_events(5);
         assert_eq!(settings.auto_register, Some(caps));
 
         let address = "127.0.0.1:2".parse().unwrap();

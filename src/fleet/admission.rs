@@ -1,28 +1,159 @@
-//! How an event is admitted to a service that has not described it.
+//! How an event is admitted to a service that does not describe it.
 
 use std::sync::Arc;
 
 use super::{Registry, Service, ServiceBuilder, ServiceError};
+#[cfg(any(feature = "metrics", feature = "tower"))]
 use crate::engine::Meter;
 
-/// The meter of an event. Service and event are registered if they aren't there; what is there
-/// already keeps its counts.
-pub(crate) fn register(
-    registry: &Registry,
-    service: &str,
-    event: &str,
-) -> Result<Arc<Meter>, ServiceError> {
-    let registered = registry.update(|services| {
-        let builder = match services.get(service) {
-            Some(known) if known.event(event).is_some() => return Err(Ok(Arc::clone(known))),
-            Some(known) => ServiceBuilder::from(known.spec().clone()).continuing(known),
-            None => Service::builder(service),
-        };
-        builder.event(event).build().map_err(Err)
-    });
-    let service = match registered {
-        Ok(service) | Err(Ok(service)) => service,
-        Err(Err(error)) => return Err(error),
-    };
-    service.meter(event)
+/// The event of a new service, if none is named.
+const FIRST_EVENT: &str = "event";
+
+/// Caps for registering unknown services and events on first sight.
+///
+/// ```
+/// # #[cfg(feature = "statsd")] {
+/// use tickring::statsd::AutoRegister;
+///
+/// let caps = AutoRegister::new().max_services(20);
+/// assert_eq!((caps.max_services, caps.max_events), (20, 64));
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AutoRegister {
+    /// The most services that the registry may have, including those that were described. A new
+    /// service is registered only below this number.
+    pub max_services: usize,
+    /// The most events that a service may have, including those that were described. A new event
+    /// is registered only below this number.
+    pub max_events: usize,
+}
+
+impl AutoRegister {
+    #[cfg(any(feature = "metrics", feature = "tower"))]
+    const UNCAPPED: Self = Self::new().max_services(usize::MAX).max_events(usize::MAX);
+
+    /// 256 services of 64 events.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { max_services: 256, max_events: 64 }
+    }
+
+    /// Sets [`max_services`](Self::max_services).
+    #[must_use]
+    pub const fn max_services(mut self, max: usize) -> Self {
+        self.max_services = max;
+        self
+    }
+
+    /// Sets [`max_events`](Self::max_events).
+    #[must_use]
+    pub const fn max_events(mut self, max: usize) -> Self {
+        self.max_events = max;
+        self
+    }
+}
+
+impl Default for AutoRegister {
+    /// As [`new`](Self::new).
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Registry {
+    /// The service, after it was made sure that it counts `event`, or any event if none is named.
+    /// Service and event are registered if they aren't there and the caps allow it; what is there
+    /// keeps its counts.
+    ///
+    /// # Errors
+    ///
+    /// If a cap is reached or a name is bad; the registry is then as it was.
+    pub(crate) fn admit(
+        &self,
+        service: &str,
+        event: Option<&str>,
+        caps: AutoRegister,
+    ) -> Result<Arc<Service>, ServiceError> {
+        let admitted = self.update(|services| {
+            let builder = match services.get(service) {
+                // Described, or admitted by another thread just before.
+                Some(known) if event.is_none_or(|event| known.event(event).is_some()) => {
+                    return Err(Ok(Arc::clone(known)));
+                }
+                Some(known) if known.events().len() >= caps.max_events => {
+                    let (service, max) = (service.into(), caps.max_events);
+                    return Err(Err(ServiceError::TooManyEvents { service, max }));
+                }
+                Some(known) => ServiceBuilder::from(known.spec().clone()).continuing(known),
+                None if services.len() >= caps.max_services => {
+                    return Err(Err(ServiceError::TooManyServices { max: caps.max_services }));
+                }
+                None if caps.max_events == 0 => {
+                    let service = service.into();
+                    return Err(Err(ServiceError::TooManyEvents { service, max: 0 }));
+                }
+                None => Service::builder(service),
+            };
+            builder.event(event.unwrap_or(FIRST_EVENT)).build().map_err(Err)
+        });
+        admitted.or_else(|known_or_error| known_or_error)
+    }
+
+    /// The meter of an event that is admitted without a cap, since the caller has its own.
+    ///
+    /// # Errors
+    ///
+    /// If a name is bad, or the event has a source.
+    #[cfg(any(feature = "metrics", feature = "tower"))]
+    pub(crate) fn admit_meter(
+        &self,
+        service: &str,
+        event: &str,
+    ) -> Result<Arc<Meter>, ServiceError> {
+        self.admit(service, Some(event), AutoRegister::UNCAPPED)?.meter(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn admission_keeps_counts_and_heeds_the_caps() {
+        let registry = Registry::new();
+        let caps = AutoRegister::new().max_services(1).max_events(2);
+        let admit = |service, event| registry.admit(service, Some(event), caps);
+        admit("a", "x").unwrap().meter("x").unwrap().record_n(3);
+        admit("a", "y").unwrap().meter("y").unwrap().record_n(4);
+        assert_eq!(admit("a", "x").unwrap().snapshot().unwrap().total(), 7);
+        let error = admit("a", "z").unwrap_err();
+        assert_eq!(error, ServiceError::TooManyEvents { service: "a".into(), max: 2 });
+        assert_eq!(error.to_string(), "service \"a\" may have no more than 2 events");
+        let error = admit("b", "x").unwrap_err();
+        assert_eq!(error, ServiceError::TooManyServices { max: 1 });
+        let none = AutoRegister::new().max_events(0);
+        assert!(registry.admit("b", None, none).is_err());
+        assert_eq!(registry.services().len(), 1);
+        registry.admit("a", None, none).unwrap();
+        assert_eq!(registry.get("a").unwrap().spec().events, ["x", "y"]);
+    }
+
+    #[test]
+    fn unnamed_event_is_the_first_of_a_new_service() {
+        let registry = Registry::new();
+        let service = registry.admit("a", None, AutoRegister::default()).unwrap();
+        assert_eq!(service.spec().events, ["event"]);
+    }
+
+    #[test]
+    fn bad_names_are_refused() {
+        let registry = Registry::new();
+        for (service, event) in [("a b", "x"), ("a", "x y"), ("a", ""), ("", "x")] {
+            let refused = registry.admit(service, Some(event), AutoRegister::default());
+            assert!(matches!(refused, Err(ServiceError::BadName { .. })), "{service} {event}");
+        }
+        assert!(registry.services().is_empty());
+    }
 }

@@ -5,23 +5,42 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::service::{FiguresFrom, Source};
+use super::event::{FiguresFrom, Source};
 use super::{EventKind, RateBasis, Service, ServiceError, ServiceSpec};
 use crate::engine::{Clock, Snapshot};
 
-/// Builds a [`Service`]; made by [`Service::builder`].
+/// Builds a [`Service`]; [`Service::builder`] makes one.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use tickring::{RateBasis, Service};
+///
+/// let billing = Service::builder("billing")
+///     .port(9001)
+///     .category("business")
+///     .basis(RateBasis::Lifetime)
+///     .event("invoice")
+///     .timed_event("payment")
+///     .build()?;
+/// billing.meter("invoice")?.record();
+/// billing.timer("payment")?.record(Duration::from_millis(20));
+/// assert_eq!(billing.snapshot()?.total(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is built until `build` is called"]
 pub struct ServiceBuilder {
     spec: ServiceSpec,
     clock: Clock,
     sources: HashMap<String, Source>,
-    former: Option<Arc<Service>>,
+    previous: Option<Arc<Service>>,
 }
 
 impl From<ServiceSpec> for ServiceBuilder {
     fn from(spec: ServiceSpec) -> Self {
-        Self { spec, clock: Clock::System, sources: HashMap::new(), former: None }
+        Self { spec, clock: Clock::System, sources: HashMap::new(), previous: None }
     }
 }
 
@@ -30,40 +49,43 @@ impl ServiceBuilder {
         Self::from(ServiceSpec::new(name))
     }
 
-    /// The loopback port of the service's own endpoint.
+    /// The port of the service's own endpoint, which a server opens on the loopback address if
+    /// it is asked to. The default is none.
     pub fn port(mut self, port: u16) -> Self {
         self.spec.port = Some(port);
         self
     }
 
-    /// A word to group services by. The default is `other`.
+    /// The group that the service belongs to, in one word. The default is `other`.
     pub fn category(mut self, category: impl Into<String>) -> Self {
         self.spec.category = category.into();
         self
     }
 
-    /// What the service's rate is. The default is [`RateBasis::Rolling`].
+    /// What the service's `events_per_second` means. The default is [`RateBasis::Rolling`].
     pub fn basis(mut self, basis: RateBasis) -> Self {
         self.spec.basis = basis;
         self
     }
 
-    /// One more kind of event to count.
+    /// Adds a kind of event to count.
     pub fn event(mut self, name: impl Into<String>) -> Self {
         self.spec.events.push(name.into());
         self
     }
 
-    /// One more kind of event to count, which also takes a while that is to be known.
+    /// Adds a kind of event that has a duration: it gets a [timer](Service::timer) as well as a
+    /// meter.
     pub fn timed_event(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.spec.timed.push(name.clone());
         self.event(name)
     }
 
-    /// One more kind of event, whose figures the service gets elsewhere: from a meter that it
-    /// has already, or from anything that can fail. A source that returns an error or panics
-    /// makes this service's figures unavailable while it does, and nothing else.
+    /// Adds a kind of event whose figures `source` returns: a snapshot of a meter that exists
+    /// already, or of anything that can fail. While a source returns an error or panics, the
+    /// figures of this service are unavailable; other services are not affected. It is called at
+    /// each reading, on the thread that reads, so it should not block.
     ///
     /// ```
     /// use tickring::{EventRate, Meter, Service};
@@ -87,35 +109,75 @@ impl ServiceBuilder {
     }
 
     /// The clock of the service and its meters. The default is the system's.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use tickring::{ManualClock, Service};
+    ///
+    /// let clock = ManualClock::new();
+    /// let billing = Service::builder("billing").event("invoice").clock(clock.clone()).build()?;
+    /// clock.advance(Duration::from_secs(90));
+    /// assert_eq!(billing.uptime(), Duration::from_secs(90));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
         self.clock = clock.into();
         self
     }
 
-    /// Goes on from `former`: same clock and start, and for each event that it has already the
-    /// same meter, timer or source, so that no count is lost when a service is described anew.
-    /// An event that was not timed before can be from now on.
-    pub fn continuing(mut self, former: &Arc<Service>) -> Self {
-        self.clock = former.clock.clone();
-        self.former = Some(Arc::clone(former));
+    /// Keeps clock, start and counters of `previous`; use it to change a running service.
+    ///
+    /// Each event that `previous` has under the same name goes on with the same meter, timer or
+    /// source: handles that threads hold stay valid, and no count is lost. Events that only
+    /// `previous` has are left out. An event can become timed, or stop being timed.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::{Registry, Service};
+    ///
+    /// let registry = Registry::new();
+    /// let billing = Service::builder("billing").event("invoice").build()?;
+    /// let billing = registry.register(billing)?;
+    /// let invoices = billing.meter("invoice")?;
+    /// invoices.record();
+    ///
+    /// let more = Service::builder("billing").event("invoice").event("refund");
+    /// let billing = registry.replace(more.continuing(&billing).build()?);
+    /// invoices.record(); // the same meter as before
+    /// billing.meter("refund")?.record();
+    /// assert_eq!(billing.snapshot()?.total(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn continuing(mut self, previous: &Arc<Service>) -> Self {
+        self.clock = previous.clock.clone();
+        self.previous = Some(Arc::clone(previous));
         self
     }
 
-    /// The service, starting now.
+    /// The service. Its uptime starts now, or goes on from the one that it
+    /// [continues](Self::continuing).
+    ///
+    /// ```
+    /// let error = tickring::Service::builder("billing").build().unwrap_err();
+    /// assert_eq!(error.to_string(), "service \"billing\" has no events: it needs at least one");
+    /// ```
     ///
     /// # Errors
     ///
-    /// If a name is not of the form that names have, or an event is missing, comes twice or is
-    /// timed without being an event.
+    /// If a name is not 1 to 128 of `A-Z a-z 0-9 _ -`, if there is no event, if two have the same
+    /// name, or if the spec calls an event timed that it doesn't have.
     pub fn build(self) -> Result<Service, ServiceError> {
-        let Self { spec, clock, mut sources, former } = self;
+        let Self { spec, clock, mut sources, previous } = self;
         spec.check()?;
         let event = |name: &String| {
-            let former = former.as_ref().and_then(|former| former.event(name));
+            let known = previous.as_ref().and_then(|previous| previous.event(name));
             let timed = spec.timed.contains(name);
-            let figures = match (sources.remove(name), former) {
+            let figures = match (sources.remove(name), known) {
                 (Some(source), _) => FiguresFrom::Source(source),
-                (None, Some(former)) => former.figures.carried_over(timed),
+                (None, Some(known)) => known.figures.continued(timed),
                 (None, None) => FiguresFrom::recorded(&clock, timed),
             };
             EventKind { name: name.as_str().into(), figures }
@@ -123,8 +185,10 @@ impl ServiceBuilder {
         let events: Vec<EventKind> = spec.events.iter().map(event).collect();
         let by_name = events.iter().enumerate().map(|(index, event)| (event.name.clone(), index));
         let by_name = by_name.collect();
-        let started = former.as_ref().map_or_else(|| clock.now(), |former| former.started);
-        let started_at = former.as_ref().map_or_else(SystemTime::now, |former| former.started_at);
+        let (started, started_at) = match &previous {
+            Some(previous) => (previous.started, previous.started_at),
+            None => (clock.now(), SystemTime::now()),
+        };
         Ok(Service { spec, clock, started, started_at, events, by_name })
     }
 }

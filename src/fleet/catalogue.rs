@@ -11,7 +11,7 @@ struct File {
     service: Vec<ServiceSpec>,
 }
 
-/// The fifteen services of the fleet.
+/// The specs of the fifteen services of the fleet. They are read once, at the first call.
 ///
 /// ```
 /// let ports: Vec<u16> = tickring::catalogue().iter().filter_map(|spec| spec.port).collect();
@@ -33,7 +33,7 @@ mod tests {
     use crate::fleet::RateBasis;
 
     #[test]
-    fn every_profile_is_sound_and_no_name_or_port_comes_twice() {
+    fn every_spec_is_sound_and_no_name_or_port_repeats() {
         let specs = catalogue();
         assert_eq!(specs.len(), 15);
         for (index, spec) in specs.iter().enumerate() {

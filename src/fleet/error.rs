@@ -57,6 +57,18 @@ pub enum ServiceError {
         /// The event.
         event: String,
     },
+    /// The registry has as many services as may be registered on first sight.
+    TooManyServices {
+        /// The cap.
+        max: usize,
+    },
+    /// The service has as many events as may be registered on first sight.
+    TooManyEvents {
+        /// The service.
+        service: String,
+        /// The cap.
+        max: usize,
+    },
 }
 
 impl fmt::Display for ServiceError {
@@ -79,7 +91,10 @@ impl fmt::Display for ServiceError {
                 write!(f, "unknown event {event:?}: service {service:?} has: {}", known.join(", "))
             }
             Self::NotTimed { service, event, timed } if timed.is_empty() => {
-                write!(f, "event {event:?} of service {service:?} is not timed: no event of it is")
+                write!(
+                    f,
+                    "event {event:?} of service {service:?} is not timed, and no other event is"
+                )
             }
             Self::NotTimed { service, event, timed } => write!(
                 f,
@@ -91,6 +106,12 @@ impl fmt::Display for ServiceError {
                 "event {event:?} of service {service:?} has a source of its own and can't be \
                  recorded"
             ),
+            Self::TooManyServices { max } => {
+                write!(f, "the registry may have no more than {max} services")
+            }
+            Self::TooManyEvents { service, max } => {
+                write!(f, "service {service:?} may have no more than {max} events")
+            }
         }
     }
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{ProcessingTime, RateBasis, Service, Unavailable};
-use crate::engine::{Snapshot, WINDOW};
+use super::reading::Reading;
+use super::{RateBasis, Service, Unavailable};
+use crate::engine::{Distribution, Snapshot, WINDOW};
 
 const WINDOW_MINUTES: u64 = WINDOW.as_secs() / 60;
 
@@ -24,10 +25,12 @@ const WINDOW_MINUTES: u64 = WINDOW.as_secs() / 60;
 /// ```
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum EventRate {
     /// The service's figures.
     Figures(Box<Figures>),
-    /// A source of the service failed: zeros, and why. To be answered with status 503.
+    /// A source of the service failed: zeros, and the reason. HTTP answers it with status 503.
+    #[non_exhaustive]
     Unavailable {
         /// Always 0, like the other figures here.
         events_per_second: u64,
@@ -41,9 +44,9 @@ pub enum EventRate {
         service: String,
         /// What failed and why.
         error: String,
-        /// When this was found, by the wall clock.
+        /// When it failed, by the wall clock.
         timestamp: Timestamp,
-        /// The length of the window.
+        /// The length of the window in minutes: 1.
         window_minutes: u64,
     },
 }
@@ -55,32 +58,33 @@ pub struct Figures {
     /// The rate on the service's basis: see [`Snapshot::events_per_second`] and
     /// [`Snapshot::lifetime_per_second`].
     pub events_per_second: f64,
-    /// The same times 3600.
+    /// `events_per_second` times 3600.
     pub events_per_hour: f64,
     /// All events since the service started.
     pub total_events: u64,
-    /// Seconds since the service started, to the millisecond.
+    /// Seconds since the service started, rounded to the millisecond.
     pub uptime_seconds: f64,
     /// The service.
     pub service: String,
     /// When these figures were taken, by the wall clock.
     pub timestamp: Timestamp,
-    /// The length of the window.
+    /// The length of the window in minutes: 1.
     pub window_minutes: u64,
-    /// What the rate is.
+    /// What `events_per_second` means.
     pub rate_basis: RateBasis,
     /// See [`Snapshot::events_in_window`].
     pub events_in_window: u64,
-    /// See [`Snapshot::covered`].
+    /// Seconds of the window that the service has lived through; see [`Snapshot::covered`].
     pub covered_seconds: f64,
     /// See [`Snapshot::peak_per_second`].
     pub peak_events_per_second: u64,
-    /// See [`Snapshot::last_event_age`].
+    /// Seconds since the last event, `None` before the first one; see
+    /// [`Snapshot::last_event_age`].
     pub last_event_age_seconds: Option<f64>,
     /// Event by event, in the order of the service's spec.
     #[serde(serialize_with = "as_map")]
     pub events: Vec<(String, EventFigures)>,
-    /// See [`Snapshot::per_second`]; only if asked for.
+    /// See [`Snapshot::per_second`]; only with [`Service::event_rate_with_series`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_second: Option<Vec<u64>>,
 }
@@ -98,6 +102,30 @@ pub struct EventFigures {
     /// How long the events took, if the event is timed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processing_time: Option<ProcessingTime>,
+}
+
+/// How long the events of the last minute took, in milliseconds; part of the [`EventFigures`] of
+/// a timed event. [`Distribution`] says which events these are, and how exact the figures are.
+/// Without any event, everything but the count is `None`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ProcessingTime {
+    /// The number of events that have a duration.
+    pub count: u64,
+    /// The mean.
+    pub mean_ms: Option<f64>,
+    /// The shortest duration.
+    pub min_ms: Option<f64>,
+    /// The median.
+    pub p50_ms: Option<f64>,
+    /// The 0.9-quantile.
+    pub p90_ms: Option<f64>,
+    /// The 0.99-quantile.
+    pub p99_ms: Option<f64>,
+    /// The 0.999-quantile.
+    pub p999_ms: Option<f64>,
+    /// The longest duration.
+    pub max_ms: Option<f64>,
 }
 
 /// A point in time by the wall clock, written as RFC 3339 in UTC to the millisecond.
@@ -123,16 +151,55 @@ impl Serialize for Timestamp {
     }
 }
 
+impl Service {
+    /// The event-rate document: what `GET /api/v1/event-rate` answers. All figures are as of one
+    /// moment. Costs what [`snapshot`](Self::snapshot) costs, and an allocation for each name.
+    ///
+    /// ```
+    /// use tickring::{EventRate, Service};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sports = Service::from_catalogue("sports-data")?;
+    /// sports.meter("api_call")?.record_n(3);
+    /// match sports.event_rate() {
+    ///     EventRate::Figures(figures) => assert_eq!(figures.total_events, 3),
+    ///     EventRate::Unavailable { error, .. } => println!("no figures: {error}"),
+    ///     _ => {}
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn event_rate(&self) -> EventRate {
+        EventRate::of(&self.read(self.clock.now()), false)
+    }
+
+    /// The event-rate document with the counts of the last 60 seconds, second by second.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sports = tickring::Service::from_catalogue("sports-data")?;
+    /// let document = serde_json::to_value(sports.event_rate_with_series())?;
+    /// assert_eq!(document["per_second"].as_array().map(Vec::len), Some(60));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn event_rate_with_series(&self) -> EventRate {
+        EventRate::of(&self.read(self.clock.now()), true)
+    }
+}
+
 impl EventRate {
-    pub(super) fn of(service: &Service, series: bool) -> Self {
-        match Figures::of(service, series) {
+    fn of(reading: &Reading<'_>, series: bool) -> Self {
+        match Figures::of(reading, series) {
             Ok(figures) => Self::Figures(Box::new(figures)),
             Err(error) => Self::Unavailable {
                 events_per_second: 0,
                 events_per_hour: 0,
                 total_events: 0,
                 uptime_seconds: 0,
-                service: service.name().into(),
+                service: reading.service.name().into(),
                 error: error.to_string(),
                 timestamp: Timestamp::now(),
                 window_minutes: WINDOW_MINUTES,
@@ -142,28 +209,17 @@ impl EventRate {
 }
 
 impl Figures {
-    fn of(service: &Service, series: bool) -> Result<Self, Unavailable> {
-        // One reading of the clock for all that the document tells.
-        let (basis, clock, now) = (service.spec().basis, &service.clock, service.clock.now());
-        let uptime = now.since(service.started);
-        let mut all = Snapshot::sum(std::iter::empty(), uptime);
-        // One by one, and in place: a snapshot is half a kibibyte.
+    fn of(reading: &Reading<'_>, series: bool) -> Result<Self, Unavailable> {
+        let service = reading.service;
+        let basis = service.spec().basis;
+        let mut all = Snapshot::sum(std::iter::empty(), reading.uptime);
         let mut events = Vec::with_capacity(service.events().len());
-        for event in service.events() {
-            let figures = if let Some(timer) = event.timer() {
-                let mut timed = timer.snapshot_as_of(clock, now);
-                timed.set_uptime(uptime);
-                all.add(timed.events());
-                let processing_time = ProcessingTime::of(timed.distribution());
-                EventFigures::of(timed.events(), basis, Some(processing_time))
-            } else {
-                let mut snapshot = event.snapshot_as_of(clock, now)?;
-                snapshot.set_uptime(uptime);
-                all.add(&snapshot);
-                EventFigures::of(&snapshot, basis, None)
-            };
+        reading.each(|event, snapshot, timed| {
+            all.add(snapshot);
+            let processing_time = timed.map(|timed| ProcessingTime::of(timed.distribution()));
+            let figures = EventFigures::of(snapshot, basis, processing_time);
             events.push((event.name().to_owned(), figures));
-        }
+        })?;
         let events_per_second = basis.rate(&all);
         Ok(Self {
             events_per_second,
@@ -195,6 +251,23 @@ impl EventFigures {
     }
 }
 
+impl ProcessingTime {
+    fn of(window: &Distribution) -> Self {
+        let quantiles = window.quantiles([0.5, 0.9, 0.99, 0.999]);
+        let [median, p90, p99, p999] = quantiles.map(|found| found.map(milliseconds));
+        Self {
+            count: window.count(),
+            mean_ms: window.mean().map(milliseconds),
+            min_ms: window.min().map(milliseconds),
+            p50_ms: median,
+            p90_ms: p90,
+            p99_ms: p99,
+            p999_ms: p999,
+            max_ms: window.max().map(milliseconds),
+        }
+    }
+}
+
 impl RateBasis {
     /// What `events_per_second` is on this basis.
     pub(crate) fn rate(self, snapshot: &Snapshot) -> f64 {
@@ -205,9 +278,15 @@ impl RateBasis {
     }
 }
 
-/// To the millisecond, which is more than the figures are good for.
+/// Rounded to the millisecond, which is finer than the figures are.
 fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// Rounded to the nanosecond: further digits would mean nothing.
+#[allow(clippy::cast_precision_loss)] // An hour has 2^42 nanoseconds.
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1e6
 }
 
 fn as_map<S: Serializer>(

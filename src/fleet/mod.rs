@@ -1,29 +1,40 @@
 //! Services: named groups of meters, and the documents made of their figures.
+//!
+//! A [`ServiceSpec`] describes a service, a [`ServiceBuilder`] builds it, a [`Registry`] holds
+//! the services of a process. `admission` registers what nobody described, `reading` reads all
+//! events of a service as of one moment, and `event_rate` makes the JSON document of that.
 
-#[cfg(any(feature = "metrics", feature = "tower"))]
+#[cfg(any(feature = "metrics", feature = "statsd", feature = "tower"))]
 mod admission;
 mod builder;
 mod catalogue;
 mod error;
+mod event;
 mod event_rate;
 #[cfg(any(feature = "metrics", feature = "tower"))]
 mod naming;
-mod processing_time;
+mod reading;
 mod registry;
 mod rejections;
 mod service;
 mod spec;
+#[cfg(any(feature = "http", feature = "statsd"))]
+mod target;
 
-#[cfg(any(feature = "metrics", feature = "tower"))]
-pub(crate) use self::admission::register;
+#[cfg(feature = "statsd")]
+pub use self::admission::AutoRegister;
 pub use self::builder::ServiceBuilder;
 pub use self::catalogue::catalogue;
 pub use self::error::{RegistryError, ServiceError, Unavailable};
-pub use self::event_rate::{EventFigures, EventRate, Figures, Timestamp};
+pub use self::event::EventKind;
+pub use self::event_rate::{EventFigures, EventRate, Figures, ProcessingTime, Timestamp};
 #[cfg(any(feature = "metrics", feature = "tower"))]
 pub(crate) use self::naming::Naming;
-pub use self::processing_time::ProcessingTime;
+#[cfg(feature = "http")]
+pub(crate) use self::reading::Moments;
 pub use self::registry::{Registry, Services};
 pub use self::rejections::{RejectionReason, Rejections};
-pub use self::service::{EventKind, Service};
+pub use self::service::Service;
 pub use self::spec::{RateBasis, ServiceSpec};
+#[cfg(any(feature = "http", feature = "statsd"))]
+pub(crate) use self::target::Target;

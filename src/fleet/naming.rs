@@ -1,4 +1,4 @@
-//! Names of services and events for things that have freer names of their own.
+//! Makes names of services and events from routes, label sets and other free text.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -8,22 +8,22 @@ const NAME_MAX: usize = 128;
 /// A hyphen and eight hexadecimal digits.
 const MARK: usize = 9;
 
-/// Names given to originals, each to one.
+/// Gives each original text a name, and no name to two originals.
 #[derive(Debug, Default)]
 pub(crate) struct Naming {
-    /// From the name to its original.
+    /// The original of each name.
     given: HashMap<String, String>,
 }
 
 impl Naming {
-    /// Keeps a name from being given to any original but the empty one.
+    /// Reserves a name: only the empty original can get it.
     pub(crate) fn reserve(&mut self, name: &str) {
         self.given.insert(name.into(), String::new());
     }
 
-    /// The name that `original` gets, and keeps. It has [`plain`]'s form, and a mark made from
-    /// the original if that form is taken by another original or by `others`. Nothing if even
-    /// this one is taken.
+    /// The name of `original`, the same at each call. It is the original's [`plain`] form; if
+    /// another original or `others` have that, a mark is added, made from the original. `None` if
+    /// the name with the mark is taken, too.
     pub(crate) fn name(&mut self, original: &str, others: impl Fn(&str) -> bool) -> Option<String> {
         let plain = plain(original);
         let marked = marked(&plain, original);

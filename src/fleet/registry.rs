@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{RegistryError, Service};
+use super::{RegistryError, Service, ServiceBuilder, catalogue};
 
 /// The services of a process. Clones are the same registry.
+///
+/// Recording takes no lock of it: threads hold the meters. Readers take a lock as long as it takes
+/// to copy a pointer.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,11 +38,43 @@ impl Registry {
         Self::default()
     }
 
-    /// Adds a service.
+    /// A registry of the fifteen services of the [`catalogue`](catalogue()).
+    ///
+    /// ```
+    /// let registry = tickring::Registry::from_catalogue();
+    /// assert_eq!(registry.services().len(), 15);
+    /// assert!(registry.get("sports-data").is_some());
+    /// ```
+    #[must_use]
+    #[allow(clippy::missing_panics_doc)] // The catalogue is part of the program, and tested.
+    pub fn from_catalogue() -> Self {
+        let registry = Self::new();
+        for spec in catalogue() {
+            let service = ServiceBuilder::from(spec.clone()).build();
+            registry.replace(service.expect("a spec of the catalogue is sound"));
+        }
+        registry
+    }
+
+    /// Adds a service, after those that are there. Costs a copy of the list of services if
+    /// somebody still holds the [`services`](Self::services) of before.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::{Registry, Service};
+    ///
+    /// let registry = Registry::new();
+    /// let billing = || Service::builder("billing").event("invoice").build();
+    /// registry.register(billing()?)?;
+    /// let error = registry.register(billing()?).unwrap_err();
+    /// assert_eq!(error.to_string(), "service \"billing\" is registered already");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// If there is one of the same name.
+    /// If there is a service of the same name.
     pub fn register(&self, service: Service) -> Result<Arc<Service>, RegistryError> {
         self.change(|services| {
             if services.get(service.name()).is_some() {
@@ -49,20 +84,65 @@ impl Registry {
         })
     }
 
-    /// Puts a service in the place of the one of the same name, or adds it; see
-    /// [`ServiceBuilder::continuing`](super::ServiceBuilder::continuing).
-    #[allow(clippy::must_use_candidate)] // For what it does.
+    /// Replaces the service of the same name, or adds the service if there is none.
+    ///
+    /// The new service starts at zero, unless it is built with
+    /// [`continuing`](ServiceBuilder::continuing). If another thread may change the same service
+    /// at the same time, use [`update`](Self::update): it loses no change.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::{Registry, Service};
+    ///
+    /// let registry = Registry::from_catalogue();
+    /// let sports = registry.get("sports-data").ok_or("it is in the catalogue")?;
+    /// sports.meter("api_call")?.record();
+    /// let more = Service::builder_from_catalogue("sports-data")?.event("cache_hit");
+    /// registry.replace(more.continuing(&sports).build()?);
+    ///
+    /// let sports = registry.get("sports-data").ok_or("it was replaced")?;
+    /// assert_eq!((sports.events().len(), sports.snapshot()?.total()), (3, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[allow(clippy::must_use_candidate)] // It is called for its effect.
     pub fn replace(&self, service: Service) -> Arc<Service> {
         self.change(|services| services.put(Arc::new(service)))
     }
 
-    /// Like [`replace`](Self::replace), for who goes by what is there: nobody else changes the
-    /// registry between what `describe` sees and what it returns. It must not use the registry
-    /// otherwise.
+    /// Replaces or adds the service that `describe` makes from the present services. Reads and
+    /// replaces under one lock, so no other thread changes the registry in between.
+    ///
+    /// # Deadlock
+    ///
+    /// `describe` must not call this registry or a clone of it, not even to read: the lock is
+    /// held, and the call would **deadlock**. Everything that it needs is in its argument.
+    /// Other threads that use the registry wait until `describe` returns.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::{Registry, Service, ServiceBuilder};
+    ///
+    /// let registry = Registry::from_catalogue();
+    /// let sports = registry.update(|services| match services.get("sports-data") {
+    ///     Some(known) => {
+    ///         let builder = ServiceBuilder::from(known.spec().clone());
+    ///         builder.event("cache_hit").continuing(known).build()
+    ///     }
+    ///     None => Service::builder("sports-data").event("cache_hit").build(),
+    /// })?;
+    /// assert_eq!(sports.spec().events, ["api_call", "data_fetch", "cache_hit"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of `describe`, and then nothing is changed.
+    /// The error that `describe` returns; the registry is then as it was.
+    ///
+    /// # Panics
+    ///
+    /// If `describe` panics; the registry is then as it was, and goes on working.
     pub fn update<E>(
         &self,
         describe: impl FnOnce(&Services) -> Result<Service, E>,
@@ -72,8 +152,16 @@ impl Registry {
         Ok(Arc::make_mut(&mut services).put(Arc::new(service)))
     }
 
-    /// Takes a service out. Who holds it can go on recording; it is no longer served.
-    #[allow(clippy::must_use_candidate)] // For what it does.
+    /// Removes a service and returns it; `None` if there is none of this name. Threads that hold
+    /// its meters can go on recording on them, but no document shows it any more.
+    ///
+    /// ```
+    /// let registry = tickring::Registry::from_catalogue();
+    /// assert!(registry.remove("sports-data").is_some());
+    /// assert!(registry.remove("sports-data").is_none());
+    /// assert_eq!(registry.services().len(), 14);
+    /// ```
+    #[allow(clippy::must_use_candidate)] // It is called for its effect.
     pub fn remove(&self, name: &str) -> Option<Arc<Service>> {
         self.change(|services| services.take(name))
     }
@@ -84,13 +172,21 @@ impl Registry {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// All services as of now, in the order in which they came. Costs a lock and no copy.
+    /// All services as of now, in the order in which they were added. Later changes don't show in
+    /// what this returns. Costs a lock and no copy.
+    ///
+    /// ```
+    /// let registry = tickring::Registry::from_catalogue();
+    /// for service in registry.services().iter() {
+    ///     println!("{}: {:?}", service.name(), service.uptime());
+    /// }
+    /// ```
     #[must_use]
     pub fn services(&self) -> Arc<Services> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes are made on a copy if somebody still looks at what was there before.
+    /// Makes the change on a copy if somebody still holds the services of before.
     fn change<T>(&self, change: impl FnOnce(&mut Services) -> T) -> T {
         let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut services))
@@ -104,18 +200,18 @@ impl Services {
         self.by_name.get(name).map(|&index| &self.in_order[index])
     }
 
-    /// The services, in the order in which they came.
+    /// The services, in the order in which they were added.
     pub fn iter(&self) -> std::slice::Iter<'_, Arc<Service>> {
         self.in_order.iter()
     }
 
-    /// How many there are.
+    /// The number of services.
     #[must_use]
     pub fn len(&self) -> usize {
         self.in_order.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no service.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.in_order.is_empty()
@@ -152,7 +248,6 @@ impl<'a> IntoIterator for &'a Services {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ServiceBuilder;
 
     fn service(name: &str) -> Service {
         Service::builder(name).event("event").build().unwrap()
@@ -172,7 +267,7 @@ mod tests {
         let names: Vec<_> = registry.services().iter().map(|s| s.name().to_owned()).collect();
         assert_eq!(names, ["b", "c"]);
         assert_eq!(registry.get("c").unwrap().name(), "c");
-        // Who looked before is not disturbed.
+        // The services that were taken before are still what they were.
         assert_eq!(before.len(), 3);
     }
 
@@ -188,6 +283,26 @@ mod tests {
         now.meter("event").unwrap().record();
         assert_eq!(old.snapshot().unwrap().total(), 8);
         assert_eq!(registry.services().len(), 1);
+    }
+
+    #[test]
+    fn panic_in_an_update_changes_nothing() {
+        let registry = Registry::new();
+        registry.register(service("a")).unwrap();
+        let update = || registry.update(|_| -> Result<Service, ()> { panic!("on purpose") });
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(update));
+        assert!(panicked.is_err());
+        registry.register(service("b")).unwrap();
+        let names: Vec<_> = registry.services().iter().map(|s| s.name().to_owned()).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn catalogue_is_registered_in_its_order() {
+        let registry = Registry::from_catalogue();
+        let services = registry.services();
+        let names = services.iter().map(|service| service.name());
+        assert!(names.eq(catalogue().iter().map(|spec| spec.name.as_str())));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What came in from outside and could not be used, counted by reason.
+//! Counts of input that could not be used, by reason.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,26 +6,28 @@ use std::sync::atomic::Ordering;
 
 use portable_atomic::AtomicU64;
 
-/// Why a piece of input was not used. Nothing is ever guessed at.
+/// Why a piece of input (a line, a datagram) was not used. Input that can't be used is never
+/// guessed at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionReason {
-    /// It names a service that is not hosted here.
+    /// It names a service that the registry doesn't have.
     UnknownService,
-    /// It names an event that the service does not count.
+    /// It names an event that the service doesn't have, or can't record.
     UnknownEvent,
-    /// It is well-formed, but of a kind that is not counted here (a gauge, a set, …).
+    /// It is well-formed, but a gauge, a set or another kind that is not counted.
     UnsupportedType,
-    /// It can't be read: not UTF-8, a part missing, not a number, a rate outside (0, 1],
-    /// a value beyond 2^53.
+    /// It can't be read: it is not UTF-8, a part is missing, a value is not a number or is above
+    /// 2^53, or a sample rate is outside (0, 1].
     Malformed,
-    /// Its value is negative. Events don't go away.
+    /// Its value is negative. Events can't be taken back.
     Negative,
-    /// It was longer than is read.
+    /// It is longer than the buffer that it is read into.
     TooLong,
-    /// It names something new, and the cap for what is registered on the way is reached.
+    /// It names a new service or event, and the cap for registering those on first sight is
+    /// reached.
     OverCap,
-    /// A datagram that the kernel dropped, because more came than the receive buffer holds.
+    /// The kernel dropped the datagram, because the receive buffer was full.
     KernelDrop,
 }
 
@@ -64,9 +66,21 @@ impl fmt::Display for RejectionReason {
     }
 }
 
-/// Counts of input that was not used, by [`RejectionReason`]. Clones are the same counts.
+/// Counts of input that was not used, by [`RejectionReason`]. Clones are the same counts, so
+/// that one can be given to what receives and another to what serves them.
 ///
-/// Relaxed throughout: each count stands for itself.
+/// ```
+/// use tickring::{RejectionReason, Rejections};
+///
+/// let rejections = Rejections::new();
+/// let received = rejections.clone();
+/// received.count(RejectionReason::Malformed);
+/// received.count_n(RejectionReason::KernelDrop, 12);
+/// assert_eq!(rejections.get(RejectionReason::Malformed), 1);
+/// let all: u64 = rejections.iter().map(|(_, count)| count).sum();
+/// assert_eq!(all, 13);
+/// ```
+// Relaxed throughout: no count says anything about another one or about other memory.
 #[derive(Clone, Debug, Default)]
 pub struct Rejections(Arc<[AtomicU64; REASONS]>);
 
@@ -89,7 +103,7 @@ impl Rejections {
         self.0[reason as usize].fetch_add(n, Ordering::Relaxed);
     }
 
-    /// How many pieces of input were not used for this reason.
+    /// The number of pieces of input that were not used for this reason.
     #[must_use]
     pub fn get(&self, reason: RejectionReason) -> u64 {
         self.0[reason as usize].load(Ordering::Relaxed)
@@ -106,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_has_a_count_of_its_own() {
+    fn each_reason_has_its_own_count() {
         let rejections = Rejections::new();
         for (times, reason) in RejectionReason::ALL.iter().enumerate() {
             (0..times).for_each(|_| rejections.clone().count(*reason));

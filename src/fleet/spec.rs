@@ -9,26 +9,27 @@ use super::ServiceError;
 /// The longest name of a service or an event.
 const NAME_MAX: usize = 128;
 
-/// What a service is, as data.
+/// What a service is, as data. [`ServiceBuilder::from`](super::ServiceBuilder) turns it into a
+/// builder.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ServiceSpec {
     /// The name that clients send and endpoints report: 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub name: String,
-    /// The loopback port of the service's own endpoint.
+    /// The port of the service's own endpoint, on the loopback address; `None` for no endpoint.
     #[serde(default)]
     pub port: Option<u16>,
-    /// A word to group services by.
+    /// The group that the service belongs to, in one word.
     #[serde(default = "default_category")]
     pub category: String,
-    /// What the service's rate is.
+    /// What the service's `events_per_second` means.
     #[serde(default)]
     pub basis: RateBasis,
-    /// What the service counts, by names of the same form; its total is the sum of them. Never
-    /// empty, and no name twice.
+    /// The events that the service counts, by names of the same form. The service's total is the
+    /// sum of their counts. There is at least one, and no name repeats.
     pub events: Vec<String>,
-    /// Those of the events that also carry a duration.
+    /// The events that have durations: some of `events`.
     #[serde(default)]
     pub timed: Vec<String>,
 }
@@ -40,11 +41,13 @@ fn default_category() -> String {
 /// What `events_per_second` means for a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum RateBasis {
     /// Events of the last 60 s, divided by 60.
     #[default]
     Rolling,
-    /// All events, divided by the uptime: for services that work now and then.
+    /// All events since the start, divided by the uptime: for services that have events only now
+    /// and then.
     Lifetime,
 }
 
@@ -69,11 +72,25 @@ impl ServiceSpec {
         }
     }
 
-    /// Checks what the types don't: the form of names, and that events are there, once each.
+    /// Checks what the types can't hold: the form of names, that there is an event, that no
+    /// event's name repeats, and that timed events are events. [`ServiceBuilder::build`] does it,
+    /// too.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let text = "name = 'billing'\nevents = ['invoice', 'invoice']";
+    /// let spec: tickring::ServiceSpec = toml::from_str(text)?;
+    /// let error = spec.check().unwrap_err();
+    /// assert_eq!(error.to_string(), "service \"billing\" names event \"invoice\" twice");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`ServiceBuilder::build`]: super::ServiceBuilder::build
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong.
+    /// The first fault that is found.
     pub fn check(&self) -> Result<(), ServiceError> {
         check_name(&self.name)?;
         let service = || self.name.clone();
@@ -98,7 +115,7 @@ impl ServiceSpec {
     }
 }
 
-/// Names go into URLs, `StatsD` lines and labels as they are, so they are of one plain alphabet.
+/// Names appear unchanged in URLs, `StatsD` lines and labels, so they have one plain alphabet.
 pub(crate) fn check_name(name: &str) -> Result<(), ServiceError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(plain) {

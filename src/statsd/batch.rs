@@ -2,7 +2,7 @@
 
 pub(super) use imp::Batch;
 
-/// Longer than any UDP datagram: one that fills it was cut off.
+/// Longer than any UDP datagram. A datagram that fills it was cut off.
 const LENGTH: usize = 65_536;
 /// The most datagrams of one batch.
 const COUNT: usize = 64;
@@ -16,7 +16,7 @@ mod imp {
 
     use super::{COUNT, LENGTH};
 
-    /// Buffers a page apart would share the same few lines of the processor's cache.
+    /// Buffers that are whole pages apart would share a few lines of the processor's cache.
     const STRIDE: usize = LENGTH + 64;
 
     /// Room for a batch of datagrams.
@@ -33,8 +33,8 @@ mod imp {
             }
         }
 
-        /// Gives each datagram that is there to `take`, with whether it was cut off. Never waits:
-        /// the error is then `WouldBlock`.
+        /// Hands each datagram that has arrived to `take`, and whether it was cut off. Never waits:
+        /// if none has arrived, the error is `WouldBlock`.
         pub(crate) fn receive(
             &mut self,
             socket: &impl AsFd,
@@ -72,8 +72,8 @@ mod imp {
             Self(vec![0; LENGTH].into())
         }
 
-        /// Gives each datagram that is there to `take`, with whether it was cut off. Never waits:
-        /// the error is then `WouldBlock`.
+        /// Hands each datagram that has arrived to `take`, and whether it was cut off. Never waits:
+        /// if none has arrived, the error is `WouldBlock`.
         pub(crate) fn receive(
             &mut self,
             socket: &impl AsFd,

@@ -5,35 +5,36 @@
 //!
 //! - several lines in a datagram, `\n` or `\r\n` between them;
 //! - a sample rate, `|@0.1`: the line stands for ten times its value;
-//! - packed values, `:1:2:3`, and tags, `|#region:eu`, which are ignored, as `DogStatsD` has them;
-//! - timers, `|ms`, and distributions, `|h` and `|d`: each value is one event; where the event is
-//!   timed, milliseconds are recorded as its duration.
+//! - packed values, `:1:2:3`, as `DogStatsD` sends them;
+//! - tags, `|#region:eu`, which are ignored;
+//! - timers, `|ms`, and distributions, `|h` and `|d`: each value is one event; if the event is
+//!   timed, the value is recorded as its duration in milliseconds.
 //!
-//! Fractions of an event (a value of 2.5, a sample of 0.3) are carried, for each event and
-//! listener, until they make up a whole one. So the total is always that of the exact sum,
-//! rounded down.
+//! Fractions of an event (a value of 2.5, a sample rate of 0.3) are carried, for each event and
+//! listener, until they make up a whole one. So the total is always the exact sum, rounded down.
 //!
 //! What can't be used is counted in [`Rejections`](crate::Rejections) by its reason, and logged at
-//! most once a second for each. It never spoils the lines beside it.
+//! most once a second for each reason. Other lines of the datagram count all the same.
 //!
-//! Each [`Listener`] is a thread of its own that takes up to 64 datagrams with a system call; a
-//! flood costs one core and nobody else's time.
+//! A [`Config`] says for which services, and with which caps. It starts a [`Listener`] for each
+//! socket: a thread that takes up to 64 datagrams with a system call. A flood costs one core, and
+//! no other thread's time.
 
 #[cfg(not(unix))]
 compile_error!("the feature `statsd` needs a Unix system");
 
-mod admission;
+mod amount;
 mod batch;
 mod drops;
+mod line;
 mod listener;
-mod number;
-mod parser;
 mod recorder;
 mod refusals;
+mod resolve;
 mod socket;
 
-pub use admission::AutoRegister;
+pub use crate::fleet::AutoRegister;
+pub use amount::Amount;
+pub use line::{Kind, Line, lines};
 pub use listener::{Config, Listener};
-pub use number::Amount;
-pub use parser::{Kind, Line, lines};
 pub use socket::{UnixSocket, bind_udp};

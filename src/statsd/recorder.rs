@@ -1,68 +1,64 @@
-//! Lines to counts: one listener's way from bytes to meters.
+//! Records the lines of datagrams on meters and timers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::admission::{AutoRegister, Recorded, resolve};
 use super::refusals::Refusals;
+use super::resolve::{admit, resolve};
 use super::{Amount, Kind, Line, lines};
-use crate::fleet::{Registry, Services};
-use crate::fleet::{RejectionReason, Rejections};
+use crate::fleet::{AutoRegister, Registry, RejectionReason, Rejections, Services, Target};
 
-/// How close to the next whole event a carried fraction counts as one. It takes in what floating
+/// A carried fraction this close to a whole event counts as one. This makes up for what floating
 /// point loses: ten times 0.1 is one event.
 const SLACK: f64 = 1e-6;
 
 /// Counts what one listener receives.
 ///
-/// Names lead straight to meters through a map of the listener's own: no lock and no allocation
-/// per line. The map has names that could be resolved and no others, so it can't grow without
+/// Each listener has a map from names to what they are recorded on, so a line takes no lock and
+/// allocates nothing. The map has only names that could be resolved, so it can't grow without
 /// bound.
 #[derive(Debug)]
 pub(super) struct Recorder {
     registry: Registry,
     auto_register: Option<AutoRegister>,
     refusals: Refusals,
-    /// What the registry had when last looked at. As long as it is held here, a change makes
-    /// another of it, and can't go unnoticed.
+    /// The registry's services when it was last looked at. While they are held here, each change
+    /// of the registry makes new ones, so none goes unnoticed.
     services: Arc<Services>,
-    /// How many times it has changed since.
+    /// The number of changes that were noticed.
     generation: u64,
-    targets: HashMap<Box<[u8]>, Target, foldhash::fast::RandomState>,
-    /// With this many targets, those whose events are gone are looked for.
+    known: HashMap<Box<[u8]>, Known, foldhash::fast::RandomState>,
+    /// With this many known names, those whose events are gone are removed.
     sweep_at: usize,
 }
 
-/// Where a name leads.
+/// What a name stands for.
 #[derive(Debug)]
-struct Target {
-    recorded: Recorded,
+struct Known {
+    target: Target,
     /// The part of an event that has come in but is not recorded yet.
     carry: f64,
-    /// The registry's generation that this is known to be right in.
+    /// The generation in which the target was last resolved.
     generation: u64,
 }
 
-impl Target {
+impl Known {
     fn record(&mut self, line: &Line<'_>) {
-        if line.kind() != Kind::Counter && self.recorded.timer.is_some() {
-            for value in line.values() {
-                let events = self.events(line.each());
-                if let Some(timer) = &self.recorded.timer {
-                    timer.record_n(milliseconds(value), events);
-                }
-            }
-        } else {
-            let events = self.events(line.amount());
-            self.recorded.meter.record_n(events);
+        if line.kind() == Kind::Counter || self.target.timer.is_none() {
+            let events = self.whole_events(line.amount());
+            self.target.record(events);
+            return;
+        }
+        for ms in line.values() {
+            let events = self.whole_events(line.events_per_value());
+            self.target.record_ms(ms, events);
         }
     }
 
-    /// As many events as have come together. What has been recorded is at any time the floor of
-    /// all that came in (to within [`SLACK`]), so fractions are never lost, however many there
-    /// are.
-    fn events(&mut self, amount: Amount) -> u64 {
+    /// The whole events of `amount` and of the fractions carried so far. At any time, what was
+    /// recorded is the sum of all that came in, rounded down (to within [`SLACK`]). So no
+    /// fraction is lost, however many there are.
+    fn whole_events(&mut self, amount: Amount) -> u64 {
         if amount.fraction == 0.0 {
             return amount.whole;
         }
@@ -73,11 +69,6 @@ impl Target {
         let carried = carried as u64;
         amount.whole + carried
     }
-}
-
-/// A timer takes anything of more than an hour as an hour.
-fn milliseconds(value: f64) -> Duration {
-    Duration::try_from_secs_f64(value / 1e3).unwrap_or(Duration::MAX)
 }
 
 impl Recorder {
@@ -92,12 +83,12 @@ impl Recorder {
             auto_register,
             refusals: Refusals::new(rejections),
             generation: 0,
-            targets: HashMap::default(),
+            known: HashMap::default(),
             sweep_at: 1024,
         }
     }
 
-    /// Notices whether services have come or gone. Called once for a batch of datagrams.
+    /// Notices changes of the registry. To be called before each batch of datagrams.
     pub(super) fn look_for_changes(&mut self) {
         let services = self.registry.services();
         if Arc::ptr_eq(&services, &self.services) {
@@ -105,14 +96,14 @@ impl Recorder {
         }
         self.services = services;
         self.generation += 1;
-        if self.targets.len() >= self.sweep_at {
+        if self.known.len() >= self.sweep_at {
             let services = &self.services;
-            self.targets.retain(|name, _| resolve(services, name).is_ok());
-            self.sweep_at = 1024.max(2 * self.targets.len());
+            self.known.retain(|name, _| resolve(services, name).is_ok());
+            self.sweep_at = 1024.max(2 * self.known.len());
         }
     }
 
-    /// Counts a datagram, line by line. If it was cut off, its last line is refused.
+    /// Records a datagram, line by line. If it was cut off, its last line is refused.
     pub(super) fn record(&mut self, datagram: &[u8], cut_off: bool) {
         let mut whole = datagram;
         if cut_off {
@@ -128,54 +119,47 @@ impl Recorder {
         }
     }
 
-    /// Notes datagrams that the kernel dropped before they got here.
+    /// Counts datagrams that the kernel dropped.
     pub(super) fn dropped(&mut self, datagrams: u64) {
         self.refusals.dropped(datagrams);
     }
 
     fn record_line(&mut self, line: &[u8]) -> Result<(), RejectionReason> {
         let line = Line::parse(line)?;
-        let target = match self.targets.get_mut(line.name()) {
-            Some(target) if target.generation == self.generation => target,
-            _ => self.target(line.name())?,
+        let known = match self.known.get_mut(line.name()) {
+            Some(known) if known.generation == self.generation => known,
+            _ => self.resolve(line.name())?,
         };
-        target.record(&line);
+        known.record(&line);
         Ok(())
     }
 
-    /// The way for a name that is new or was last resolved before the registry changed.
+    /// Resolves a name that is new, or was last resolved before the registry changed.
     #[cold]
-    fn target(&mut self, name: &[u8]) -> Result<&mut Target, RejectionReason> {
-        let recorded = match (resolve(&self.services, name), &self.auto_register) {
-            (
-                Err(RejectionReason::UnknownService | RejectionReason::UnknownEvent),
-                Some(auto_register),
-            ) => {
-                let admitted = auto_register.admit(&self.registry, name);
+    fn resolve(&mut self, name: &[u8]) -> Result<&mut Known, RejectionReason> {
+        use RejectionReason::{UnknownEvent, UnknownService};
+        let target = match (resolve(&self.services, name), self.auto_register) {
+            (Err(UnknownService | UnknownEvent), Some(caps)) => {
+                let admitted = admit(&self.registry, name, caps);
                 self.look_for_changes();
                 admitted
             }
             (resolved, _) => resolved,
         };
-        let recorded = recorded.inspect_err(|_| {
-            self.targets.remove(name);
+        let target = target.inspect_err(|_| {
+            self.known.remove(name);
         })?;
-        let generation = self.generation;
-        // An event that goes on counting keeps its fraction, also when its service is described
-        // anew.
-        let target = self.targets.entry(name.into()).or_insert_with(|| Target {
-            recorded: recorded.clone(),
-            carry: 0.0,
-            generation,
-        });
-        target.recorded = recorded;
-        target.generation = generation;
-        Ok(target)
+        // An event keeps its fraction when its service changes.
+        let carry = self.known.get(name).map_or(0.0, |known| known.carry);
+        let known = Known { target, carry, generation: self.generation };
+        Ok(self.known.entry(name.into()).insert_entry(known).into_mut())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::Service;
 
@@ -192,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_does_not_spoil_its_neighbours() {
+    fn bad_line_does_not_affect_its_neighbours() {
         let (mut recorder, registry, rejections) = recorder(None);
         let datagram = "s.first:1|c\r\ns.first:x|c\ns.second:2:3|c\n\ns.none:1|c\nt.first:1|c\n\
                         s.first:1|g\ns:4|c\ns.first:-1|c\ns.first:250|ms\ns.fi/rst:1|c";
@@ -226,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timed_event_gets_the_durations() {
+    fn timed_event_gets_the_durations() {
         let registry = Registry::new();
         let service = Service::builder("s").timed_event("timed").event("plain").build().unwrap();
         let service = registry.register(service).unwrap();
@@ -246,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cut_off_line_alone_is_refused() {
+    fn cut_off_line_alone_is_refused() {
         let (mut recorder, registry, rejections) = recorder(None);
         recorder.record(b"s.first:1|c\ns.first:1", true);
         recorder.record(b"s.first:1|c", true);
@@ -255,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_registry_is_noticed_and_fractions_go_on() {
+    fn changed_registry_is_noticed_and_fractions_stay() {
         let (mut recorder, registry, rejections) = recorder(None);
         recorder.record(b"s.first:0.5|c\ns.second:1|c", false);
         let former = registry.get("s").unwrap();
@@ -270,12 +254,12 @@ mod tests {
         recorder.look_for_changes();
         recorder.record(b"s.first:1|c", false);
         assert_eq!(rejections.get(RejectionReason::UnknownService), 1);
-        assert_eq!(recorder.targets.len(), 1, "only `third`, which was not asked for again");
+        assert_eq!(recorder.known.len(), 1, "only `third`, which was not asked for again");
     }
 
     #[test]
-    fn what_is_unknown_is_admitted_up_to_the_cap() {
-        let caps = AutoRegister { max_services: 2, max_events: 3 };
+    fn unknown_names_are_admitted_up_to_the_cap() {
+        let caps = AutoRegister::new().max_services(2).max_events(3);
         let (mut recorder, registry, rejections) = recorder(Some(caps));
         recorder.record(b"s.third:1|c\ns.fourth:1|c\nt.first:1|c\nt.first:2|c\nu:1|c", false);
         recorder.record(b"s.third:1|c\nt.a.b:1|c\nt..:1|c\ns.first:1|c", false);
@@ -288,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn names_of_events_that_are_gone_are_swept_out() {
-        let caps = AutoRegister { max_services: 10_000, max_events: 1 };
+    fn names_of_removed_events_are_forgotten() {
+        let caps = AutoRegister::new().max_services(10_000).max_events(1);
         let (mut recorder, registry, _) = recorder(Some(caps));
         for number in 0..3_000 {
             recorder.record(format!("t{number}.e:1|c").as_bytes(), false);
             registry.remove(&format!("t{number}"));
         }
         recorder.look_for_changes();
-        assert!(recorder.targets.len() <= 1_024, "{}", recorder.targets.len());
+        assert!(recorder.known.len() <= 1_024, "{}", recorder.known.len());
     }
 }

@@ -1,4 +1,4 @@
-//! Sockets to listen on.
+//! The sockets that listeners receive on.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -11,14 +11,23 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
-/// What the kernel is asked to keep while the listener is busy: about a tenth of a second of
-/// small datagrams at the rate that one core takes in.
+/// Bytes that the kernel is asked to keep while the listener is busy: about a tenth of a second
+/// of small datagrams, at the rate that one core can receive.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// Binds a UDP socket with a large receive buffer.
 ///
-/// The buffer is as large as the system allows: without the privilege to go further, that is
-/// `net.core.rmem_max`.
+/// The buffer is 8 MiB, or as large as the system allows. Without the privilege to go further,
+/// that is `net.core.rmem_max` on Linux. [`Listener::receive_buffer`](super::Listener::receive_buffer)
+/// returns what it is.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let socket = tickring::statsd::bind_udp(([127, 0, 0, 1], 0).into())?;
+/// assert_ne!(socket.local_addr()?.port(), 0);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -35,7 +44,7 @@ fn grow(socket: &UdpSocket) -> nix::Result<()> {
         .or_else(|_| setsockopt(socket, sockopt::RcvBuf, &RECEIVE_BUFFER))
 }
 
-/// Elsewhere, more than the limit is an error, and the system's choice stays.
+/// On other systems more than the limit is an error, and the buffer stays as it is.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn grow(socket: &UdpSocket) -> nix::Result<()> {
     let _refused = setsockopt(socket, sockopt::RcvBuf, &RECEIVE_BUFFER);
@@ -56,17 +65,33 @@ pub struct UnixSocket {
 }
 
 impl UnixSocket {
-    /// Binds a socket to a path. One that a dead server left there is removed; a live one is not.
+    /// Binds a socket to a path. A socket that a dead server left there is replaced; that of a live
+    /// server is not.
     ///
-    /// Everybody who can reach the path may send; to restrict that, restrict its directory.
+    /// Every process that can reach the path may send. To restrict that, restrict the directory.
+    /// Blocks for as long as another process binds in the same directory.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::statsd::UnixSocket;
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("statsd.sock");
+    /// let socket = UnixSocket::bind(&path)?;
+    /// assert_eq!(socket.path(), path);
+    /// drop(socket);
+    /// assert!(!path.exists());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// `AddrInUse` if a live server listens there, `AlreadyExists` if what is there is no socket,
-    /// and whatever the system says against the path.
+    /// `AddrInUse` if a live server listens on the path, `AlreadyExists` if the path is a file
+    /// that is not a socket, and every error that the system has with the path.
     pub fn bind(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        // Two servers that start at once must not remove each other's socket.
+        // Two servers that start at the same time must not remove each other's socket.
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = File::open(directory.unwrap_or(Path::new(".")))?;
         let _turn = Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
@@ -82,7 +107,7 @@ impl UnixSocket {
         Ok(Self { socket, path, file })
     }
 
-    /// Where the socket is.
+    /// The path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -97,7 +122,7 @@ impl AsFd for UnixSocket {
 
 impl Drop for UnixSocket {
     fn drop(&mut self) {
-        // Somebody may have put another in its place.
+        // Another server may have replaced it.
         if file_of(&self.path).is_ok_and(|file| file == self.file) {
             let _gone = fs::remove_file(&self.path);
         }
@@ -109,7 +134,7 @@ fn file_of(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Removes a socket that nobody listens on.
+/// Removes the socket of a dead server.
 fn remove_stale(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         let message = "there is a file of this name that is not a socket";
@@ -117,7 +142,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
     match UnixDatagram::unbound()?.connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        // It takes datagrams, or is of another kind, or belongs to somebody else.
+        // It takes datagrams, or is a stream socket, or belongs to another user.
         _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "a live server listens there")),
     }
 }
@@ -128,7 +153,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     #[test]
-    fn a_socket_left_by_the_dead_is_replaced_and_removed_at_the_end() {
+    fn stale_socket_is_replaced_and_removed_at_the_end() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("statsd.sock");
         // Dropping a socket of the standard library leaves its path, as a killed server does.
@@ -142,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_socket_is_not_stolen() {
+    fn live_socket_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("datagrams");
         let first = UnixSocket::bind(&path).unwrap();
@@ -157,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_stays() {
+    fn file_that_is_no_socket_stays() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         fs::write(&path, "precious").unwrap();
@@ -166,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_another_took_over_is_left_to_it() {
+    fn path_of_another_server_is_not_removed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("statsd.sock");
         let first = UnixSocket::bind(&path).unwrap();
@@ -177,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn udp_gets_more_room_than_it_comes_with() {
+    fn udp_buffer_is_larger_than_the_default() {
         let plain = UdpSocket::bind("127.0.0.1:0").unwrap();
         let grown = bind_udp("127.0.0.1:0".parse().unwrap()).unwrap();
         assert!(receive_buffer(&grown) >= receive_buffer(&plain));

@@ -8,9 +8,7 @@ use http::{Extensions, Method};
 use papaya::HashMap;
 
 use crate::engine::Meter;
-use crate::fleet::Naming;
-use crate::fleet::register;
-use crate::fleet::{Registry, ServiceError};
+use crate::fleet::{Naming, Registry, ServiceError};
 
 const UNMATCHED: &str = "unmatched";
 const OVERFLOW: &str = "overflow";
@@ -18,16 +16,19 @@ const ROUTES: usize = 100;
 
 /// Counts requests by the route that they matched, each route as an event of one service.
 ///
-/// The route is what a function of one's own finds in the request's method and extensions, where
-/// a router leaves it: axum its `MatchedPath`. The path itself is not offered, because clients
-/// choose it.
+/// A function finds the route in the request's method and extensions, where the router has left
+/// it: axum leaves its `MatchedPath`. The function doesn't get the path, because clients choose
+/// that.
 ///
 /// An event is named after its route, in the alphabet of names: `/items/{id}` is `items_id`. If
-/// another route of that name came before, a mark made from the route is added
+/// another route has that name already, a mark made from the route is added
 /// (`items_id-1c2d3e4f`), so no two routes share an event. Requests without a route count as
 /// `unmatched`. Routes past the [cap](Self::cap) count together, as `overflow`.
 ///
-/// Clones are the same.
+/// Counting a request of a known route costs a look-up without a lock, and a record. The first
+/// request of a route takes a lock and changes the registry.
+///
+/// Clones share their counts and their cap.
 #[derive(Clone)]
 pub struct Routes(Arc<Inner>);
 
@@ -46,18 +47,34 @@ struct Inner {
 
 struct Admission {
     naming: Naming,
-    /// How many more routes get an event of their own.
+    /// The number of further routes that get an event each.
     left: usize,
 }
 
 impl Routes {
-    /// Routes as events of `service`, which is registered if it isn't there, and should have no
-    /// other use. `find` tells the route of a request.
+    /// Counts routes as events of `service`, which is registered if it isn't there. Nothing else
+    /// should use that service. `find` returns the route of a request, if it has one.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use axum::extract::MatchedPath;
+    /// use tickring::{Registry, tower::Routes};
+    ///
+    /// let registry = Registry::new();
+    /// let routes = Routes::new(&registry, "api-route", |method, extensions| {
+    ///     let path = extensions.get::<MatchedPath>()?;
+    ///     Some(format!("{method} {}", path.as_str()).into())
+    /// })?;
+    /// let service = registry.get("api-route").ok_or("it was registered")?;
+    /// assert_eq!(service.spec().events, ["unmatched", "overflow"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// If `service` is no name for a service, or one is registered whose `unmatched` or
-    /// `overflow` has a source.
+    /// If `service` is not 1 to 128 of `A-Z a-z 0-9 _ -`, or if the registry has a service of
+    /// this name whose `unmatched` or `overflow` has a source.
     pub fn new<F>(
         registry: &Registry,
         service: impl Into<String>,
@@ -71,8 +88,8 @@ impl Routes {
         naming.reserve(UNMATCHED);
         naming.reserve(OVERFLOW);
         Ok(Self(Arc::new(Inner {
-            unmatched: register(registry, &service, UNMATCHED)?,
-            overflow: register(registry, &service, OVERFLOW)?,
+            unmatched: registry.admit_meter(&service, UNMATCHED)?,
+            overflow: registry.admit_meter(&service, OVERFLOW)?,
             registry: registry.clone(),
             service,
             find: Box::new(find),
@@ -81,7 +98,8 @@ impl Routes {
         })))
     }
 
-    /// How many more routes than have come so far get an event of their own. The default is 100.
+    /// The number of routes that get an event each, besides those that have one already. The
+    /// default is 100.
     #[must_use]
     pub fn cap(self, cap: usize) -> Self {
         self.0.admission.lock().unwrap_or_else(PoisonError::into_inner).left = cap;
@@ -116,13 +134,13 @@ impl Inner {
         let Some(name) = admission.naming.name(route, |_| false) else {
             return Arc::clone(&self.overflow);
         };
-        match register(&self.registry, &self.service, &name) {
+        match self.registry.admit_meter(&self.service, &name) {
             Ok(meter) => {
                 admission.left -= 1;
                 meters.insert(route.to_owned(), Arc::clone(&meter));
                 meter
             }
-            // Somebody put a source in its place.
+            // The service has a source in its place.
             Err(_) => Arc::clone(&self.overflow),
         }
     }

@@ -133,7 +133,7 @@ fn a_flood_is_counted_or_shown_as_dropped_and_the_listener_goes_on() {
 fn two_listeners_admit_the_same_services_without_losing_an_event() {
     let directory = tempfile::tempdir().unwrap();
     let (registry, rejections) = (Registry::new(), Rejections::new());
-    let caps = AutoRegister { max_services: 20, max_events: 10 };
+    let caps = AutoRegister::new().max_services(20).max_events(10);
     let receiver = Config::new(registry.clone()).rejections(rejections.clone()).auto_register(caps);
     let paths = [directory.path().join("a"), directory.path().join("b")];
     let listeners = paths.each_ref().map(|path| {

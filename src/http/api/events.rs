@@ -1,18 +1,15 @@
-//! Events that come as JSON.
+//! Events that are posted as JSON.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::engine::{Meter, Timer};
-use crate::fleet::Service;
+use crate::fleet::{Service, Target};
 
-/// The most that one entry can count: what a second of a meter holds.
+/// The most events of one entry: as many as a second of a meter can hold.
 const MAX_COUNT: u64 = (1 << 40) - 1;
 
 #[derive(Deserialize)]
@@ -30,18 +27,14 @@ const fn one() -> u64 {
     1
 }
 
-/// What a body asks to record: nothing is recorded before all of it is known to be right.
-pub(crate) struct Batch(Vec<Record>);
+/// The events of a body. All entries are checked before any is recorded.
+pub(crate) struct Batch(Vec<Checked>);
 
-/// What an entry asks to record.
-struct Record {
-    on: Recorder,
+/// The events of an entry.
+struct Checked {
+    target: Target,
     count: u64,
-}
-
-enum Recorder {
-    Meter(Arc<Meter>),
-    Timer(Arc<Timer>, Duration),
+    duration_ms: Option<f64>,
 }
 
 impl Batch {
@@ -53,13 +46,13 @@ impl Batch {
         Ok(Self(entries))
     }
 
-    /// Records it, and tells how many events that were.
+    /// Records all events, and returns their number.
     pub(crate) fn record(self) -> u64 {
         let mut accepted = 0_u64;
-        for Record { on, count } in self.0 {
-            match on {
-                Recorder::Meter(meter) => meter.record_n(count),
-                Recorder::Timer(timer, duration) => timer.record_n(duration, count),
+        for Checked { target, count, duration_ms } in self.0 {
+            match duration_ms {
+                Some(ms) => target.record_ms(ms, count),
+                None => target.record(count),
             }
             accepted = accepted.saturating_add(count);
         }
@@ -67,37 +60,27 @@ impl Batch {
     }
 }
 
-/// A timer takes anything of more than an hour as an hour.
-fn milliseconds(ms: f64) -> Result<Duration, String> {
-    if ms < 0.0 {
-        return Err(format!("duration_ms {ms} is negative: an event takes 0 ms or longer"));
-    }
-    Ok(Duration::try_from_secs_f64(ms / 1e3).unwrap_or(Duration::MAX))
-}
-
 struct Entries<'a>(&'a Service);
 
 impl Entries<'_> {
-    /// A duration goes with an event that is timed, or the entry is refused: it would be lost.
-    fn resolve(&self, entry: &Entry<'_>) -> Result<Record, String> {
-        let event = &entry.event;
-        if entry.count > MAX_COUNT {
-            return Err(format!("count {} is too large: at most {MAX_COUNT}", entry.count));
+    /// Checks an entry. A duration for an event that is not timed is refused: it would be lost.
+    fn check(&self, entry: &Entry<'_>) -> Result<Checked, String> {
+        let Entry { event, count, duration_ms } = entry;
+        if *count > MAX_COUNT {
+            return Err(format!("count {count} is too large: at most {MAX_COUNT}"));
         }
-        let on = match entry.duration_ms {
-            None => self.0.meter(event).map(Recorder::Meter),
-            Some(ms) => {
-                let duration = milliseconds(ms)?;
-                self.0.timer(event).map(|timer| Recorder::Timer(timer, duration))
-            }
-        };
-        let on = on.map_err(|error| error.to_string())?;
-        Ok(Record { on, count: entry.count })
+        if let Some(ms) = duration_ms.filter(|ms| *ms < 0.0) {
+            return Err(format!("duration_ms {ms} is negative: an event takes 0 ms or longer"));
+        }
+        let meter = self.0.meter(event).map_err(|error| error.to_string())?;
+        let timer = duration_ms.map(|_| self.0.timer(event)).transpose();
+        let target = Target { meter, timer: timer.map_err(|error| error.to_string())? };
+        Ok(Checked { target, count: *count, duration_ms: *duration_ms })
     }
 }
 
 impl<'de> Visitor<'de> for Entries<'_> {
-    type Value = Vec<Record>;
+    type Value = Vec<Checked>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an entry {\"event\": NAME, \"count\": N} or an array of them")
@@ -105,7 +88,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         let entry = Entry::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(vec![self.resolve(&entry).map_err(A::Error::custom)?])
+        Ok(vec![self.check(&entry).map_err(A::Error::custom)?])
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
@@ -115,8 +98,8 @@ impl<'de> Visitor<'de> for Entries<'_> {
                 A::Error::custom(format_args!("entry {}: {why}", batch.len()))
             };
             match seq.next_element::<Entry<'de>>() {
-                Ok(Some(entry)) => match self.resolve(&entry) {
-                    Ok(resolved) => batch.push(resolved),
+                Ok(Some(entry)) => match self.check(&entry) {
+                    Ok(checked) => batch.push(checked),
                     Err(why) => return Err(bad(&why)),
                 },
                 Ok(None) => return Ok(batch),
@@ -128,6 +111,8 @@ impl<'de> Visitor<'de> for Entries<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn service() -> Service {
@@ -149,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn one_entry_or_many() {
+    fn body_has_one_entry_or_many() {
         for (body, count) in [
             (r#"{"event":"call"}"#, 1),
             (r#"{"count":3,"event":"fetch"}"#, 3),
@@ -175,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_entry_is_named_and_spoils_all() {
+    fn bad_entry_is_named_and_nothing_counts() {
         for (body, words) in [
             (r#"[{"event":"call"},{"event":"cal"}]"#, "entry 1: unknown event \"cal\": service"),
             (r#"[{"event":"call","count":-1}]"#, "entry 0: invalid value: integer `-1`"),

@@ -12,10 +12,10 @@ use super::negotiate;
 use super::response::{Answer, document};
 use crate::export::families::encode;
 use crate::export::{EventSample, HostSample, Scrape, ServiceSample};
-use crate::fleet::{Service, Unavailable};
+use crate::fleet::{Moments, Service};
 
-/// The figures of these services now. One whose figures can't be had is shown as such, without
-/// them, and named in the log.
+/// The figures of these services now, as of one moment for all services on the same clock. A
+/// service whose source fails is shown without figures, and the log names it.
 pub(crate) fn scrape<'a>(
     services: &[&'a Service],
     host: Option<HostSample>,
@@ -28,30 +28,22 @@ pub(crate) fn scrape<'a>(
         host,
         rates,
     };
+    let mut moments = Moments::default();
     for service in services {
-        let spec = service.spec();
-        let before = scrape.events.len();
-        let uptime = service.uptime();
-        let mut sampled = service.events().iter().map(|event| {
-            let timed = event.timer().map(|timer| timer.snapshot());
-            let mut snapshot = match &timed {
-                Some(timed) => timed.events().clone(),
-                None => event.snapshot()?,
-            };
-            snapshot.set_uptime(uptime);
+        let (spec, before) = (service.spec(), scrape.events.len());
+        let reading = service.read(moments.of(service));
+        let read = reading.each(|event, snapshot, timed| {
             scrape.events.push(EventSample {
                 service: service.name(),
                 event: event.name(),
                 total: snapshot.total(),
                 in_window: snapshot.events_in_window(),
-                per_second: spec.basis.rate(&snapshot),
+                per_second: spec.basis.rate(snapshot),
                 last_event_age: snapshot.last_event_age(),
                 durations: timed.map(|timed| timed.since_start().clone()),
             });
-            Ok(())
         });
-        let sampled: Result<(), Unavailable> = sampled.try_for_each(|sampled| sampled);
-        if let Err(error) = &sampled {
+        if let Err(error) = &read {
             tracing::warn!(service = service.name(), %error, "left out of /metrics");
             scrape.events.truncate(before);
         }
@@ -59,7 +51,7 @@ pub(crate) fn scrape<'a>(
             name: service.name(),
             category: &spec.category,
             basis: spec.basis,
-            uptime: sampled.is_ok().then_some(uptime),
+            uptime: read.is_ok().then_some(reading.uptime),
         });
     }
     scrape

@@ -1,0 +1,174 @@
+//! Reading a service: the figures of all its events as of one moment.
+//!
+//! Every document about a service is made from this.
+
+use std::time::Duration;
+
+use super::event::FiguresFrom;
+use super::{EventKind, Service, Unavailable};
+#[cfg(feature = "http")]
+use crate::engine::Clock;
+use crate::engine::{Moment, Snapshot, TimerSnapshot};
+
+/// A service as of one moment of its clock.
+pub(crate) struct Reading<'a> {
+    pub(crate) service: &'a Service,
+    /// How long the service has been up; every snapshot of the reading has this uptime.
+    pub(crate) uptime: Duration,
+    now: Moment,
+}
+
+impl<'a> Reading<'a> {
+    /// Reads the events, in the order of the service's spec, and hands each to `take`: with its
+    /// snapshot, and that of its timer if it is timed. One after another and by reference,
+    /// because a snapshot is half a kibibyte.
+    ///
+    /// # Errors
+    ///
+    /// The first source that fails; `take` has then had the events before it.
+    pub(crate) fn each(
+        &self,
+        mut take: impl FnMut(&'a EventKind, &Snapshot, Option<&TimerSnapshot>),
+    ) -> Result<(), Unavailable> {
+        let (clock, now) = (&self.service.clock, self.now);
+        for event in &self.service.events {
+            if let Some(timer) = event.timer() {
+                let mut timed = timer.snapshot_as_of(clock, now);
+                timed.set_uptime(self.uptime);
+                take(event, timed.events(), Some(&timed));
+                continue;
+            }
+            let mut snapshot = match &event.figures {
+                FiguresFrom::Recorded { meter, .. } => meter.snapshot_as_of(clock, now),
+                FiguresFrom::Source(source) => source.ask(&event.name)?,
+            };
+            snapshot.set_uptime(self.uptime);
+            take(event, &snapshot, None);
+        }
+        Ok(())
+    }
+}
+
+/// One reading of each clock: services that share a clock are read as of the same moment.
+#[cfg(feature = "http")]
+#[derive(Default)]
+pub(crate) struct Moments<'a>(Vec<(&'a Clock, Moment)>);
+
+#[cfg(feature = "http")]
+impl<'a> Moments<'a> {
+    /// The moment of the service's clock. The clock is read when it is first asked for.
+    pub(crate) fn of(&mut self, service: &'a Service) -> Moment {
+        let clock = &service.clock;
+        if let Some((_, now)) = self.0.iter().find(|(known, _)| known.is(clock)) {
+            return *now;
+        }
+        let now = clock.now();
+        self.0.push((clock, now));
+        now
+    }
+}
+
+impl Service {
+    /// The service as of `now`, a moment of its clock that was read just before.
+    pub(crate) fn read(&self, now: Moment) -> Reading<'_> {
+        Reading { service: self, uptime: now.since(self.started), now }
+    }
+
+    /// The figures of all events together, as of one moment: counts add up, and the last event is
+    /// the latest of all. Its uptime is the service's. Costs one reading of the clock, and what
+    /// reading each event costs.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sports = tickring::Service::from_catalogue("sports-data")?;
+    /// sports.meter("api_call")?.record_n(3);
+    /// sports.meter("data_fetch")?.record();
+    /// assert_eq!(sports.snapshot()?.total(), 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If an event has a source, and the source fails or panics.
+    pub fn snapshot(&self) -> Result<Snapshot, Unavailable> {
+        let reading = self.read(self.clock.now());
+        let mut all = Snapshot::sum(std::iter::empty(), reading.uptime);
+        reading.each(|_, snapshot, _| all.add(snapshot))?;
+        Ok(all)
+    }
+
+    /// The figures of each event, as of one moment, in the order of [`events`](Self::events).
+    /// Their uptime is the service's. Costs what [`snapshot`](Self::snapshot) costs, and about
+    /// 560 bytes for each event.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sports = tickring::Service::from_catalogue("sports-data")?;
+    /// sports.meter("api_call")?.record_n(3);
+    /// for (event, snapshot) in sports.events().iter().zip(sports.snapshots()?) {
+    ///     println!("{}: {:.1} per second", event.name(), snapshot.events_per_second());
+    /// }
+    /// # assert_eq!(sports.snapshots()?[0].total(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If an event has a source, and the source fails or panics.
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>, Unavailable> {
+        let mut snapshots = Vec::with_capacity(self.events.len());
+        let reading = self.read(self.clock.now());
+        reading.each(|_, snapshot, _| snapshots.push(snapshot.clone()))?;
+        Ok(snapshots)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ManualClock, Meter};
+
+    #[test]
+    fn every_event_has_the_uptime_of_its_service() {
+        static REQUESTS: Meter = Meter::new();
+        let clock = ManualClock::new();
+        let service = Service::builder("s").event("plain").timed_event("timed");
+        let service = service.source("source", || Ok(REQUESTS.snapshot()));
+        let service = service.clock(clock.clone()).build().unwrap();
+        clock.advance(Duration::from_secs(5));
+        service.meter("timed").unwrap().record_n(2);
+        service.meter("plain").unwrap().record();
+        clock.advance(Duration::from_secs(2));
+        let mut seen = Vec::new();
+        let reading = service.read(service.clock.now());
+        reading
+            .each(|event, snapshot, timed| {
+                let timed = timed.map(|timed| timed.events().clone());
+                assert!(timed.is_none_or(|timed| timed == *snapshot));
+                seen.push((event.name(), snapshot.total(), snapshot.uptime().as_secs()));
+            })
+            .unwrap();
+        assert_eq!(seen, [("plain", 1, 7), ("timed", 2, 7), ("source", 0, 7)]);
+        assert_eq!(service.snapshot().unwrap().total(), 3);
+    }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn a_clock_is_read_once_for_all_services_on_it() {
+        let clocks = [ManualClock::new(), ManualClock::new()];
+        let on = |clock: &ManualClock| {
+            Service::builder("s").event("e").clock(clock.clone()).build().unwrap()
+        };
+        let services = [on(&clocks[0]), on(&clocks[1]), on(&clocks[0])];
+        clocks[0].advance(Duration::from_secs(3));
+        let mut moments = Moments::default();
+        let first = services[0].read(moments.of(&services[0])).uptime;
+        clocks[0].advance(Duration::from_secs(1));
+        clocks[1].advance(Duration::from_secs(9));
+        let second = services[1].read(moments.of(&services[1])).uptime;
+        let third = services[2].read(moments.of(&services[2])).uptime;
+        assert_eq!([first, second, third].map(|uptime| uptime.as_secs()), [3, 9, 3]);
+    }
+}

@@ -1,0 +1,346 @@
+//! Bytes to lines: one line of a datagram, and why it can't be used.
+
+use super::Amount;
+use crate::fleet::RejectionReason;
+
+/// One line of a datagram, checked completely.
+///
+/// ```
+/// use tickring::statsd::{Kind, Line};
+///
+/// let line = Line::parse(b"sports-data.api_call:3|c|@0.5|#region:eu").unwrap();
+/// assert_eq!(line.name(), b"sports-data.api_call");
+/// assert_eq!((line.kind(), line.amount().whole), (Kind::Counter, 6));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line<'a> {
+    name: &'a [u8],
+    kind: Kind,
+    values: Values,
+    amount: Amount,
+    rate: f64,
+}
+
+/// What a line's values are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `c`: numbers of events.
+    Counter,
+    /// `ms`: milliseconds that an event took. Each value is one event.
+    Timer,
+    /// `h`, `d`: sizes; if the event is timed, milliseconds that it took. Each value is one event.
+    Distribution,
+}
+
+/// The values of a line. Nearly all lines have one; the others allocate.
+#[derive(Clone, Debug, PartialEq)]
+struct Values {
+    first: f64,
+    packed: Vec<f64>,
+}
+
+impl<'a> Line<'a> {
+    /// Reads one line, without its line end. Allocates nothing for a line with one value.
+    ///
+    /// ```
+    /// use tickring::{RejectionReason, statsd::Line};
+    ///
+    /// assert_eq!(Line::parse(b"shop.visitors:3|g"), Err(RejectionReason::UnsupportedType));
+    /// assert_eq!(Line::parse(b"shop.order:-3|c"), Err(RejectionReason::Negative));
+    /// assert_eq!(Line::parse(b"shop.order:3"), Err(RejectionReason::Malformed));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The reason why the line can't be used: [`Malformed`](RejectionReason::Malformed),
+    /// [`Negative`](RejectionReason::Negative) or
+    /// [`UnsupportedType`](RejectionReason::UnsupportedType). The name is only checked not to be
+    /// empty.
+    pub fn parse(line: &'a [u8]) -> Result<Self, RejectionReason> {
+        // DogStatsD's events and service checks have another form.
+        if line.starts_with(b"_e{") || line.starts_with(b"_sc|") {
+            return Err(RejectionReason::UnsupportedType);
+        }
+        let (name, rest) = split_at(line, b':').ok_or(RejectionReason::Malformed)?;
+        let (texts, rest) = split_at(rest, b'|').ok_or(RejectionReason::Malformed)?;
+        let mut sections = rest.split(|&byte| byte == b'|');
+        let kind = kind(sections.next().unwrap_or_default())?;
+        if name.is_empty() {
+            return Err(RejectionReason::Malformed);
+        }
+        let mut rate = None;
+        for section in sections {
+            match section {
+                [b'@', text @ ..] if rate.is_none() => rate = Some(sample_rate(text)?),
+                // What DogStatsD adds for others: tags, a container, an environment, the number
+                // of tags that is wanted, and a timestamp (an event counts when it comes in).
+                [b'#' | b'T', ..] | [b'c' | b'e', b':', ..] => {}
+                extension if extension.starts_with(b"card:") => {}
+                _ => return Err(RejectionReason::Malformed),
+            }
+        }
+        let (values, sum) = values(kind, texts)?;
+        let rate = rate.unwrap_or(1.0);
+        Ok(Self { name, kind, values, amount: sum.sampled(rate)?, rate })
+    }
+
+    /// What comes before the first colon: `SERVICE.EVENT`, or a service alone.
+    #[must_use]
+    pub fn name(&self) -> &'a [u8] {
+        self.name
+    }
+
+    /// What the values are.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The events that the line stands for: the sum over its packed values, divided by its sample
+    /// rate.
+    #[must_use]
+    pub fn amount(&self) -> Amount {
+        self.amount
+    }
+
+    /// The values one by one, as they were sent; at least one. Each value of a timer or a
+    /// distribution stands for [`events_per_value`](Self::events_per_value) events.
+    ///
+    /// ```
+    /// let line = tickring::statsd::Line::parse(b"shop.order:12.5:30|ms|@0.5").unwrap();
+    /// assert_eq!(line.values().collect::<Vec<_>>(), [12.5, 30.0]);
+    /// assert_eq!(line.events_per_value().whole, 2);
+    /// ```
+    pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
+        std::iter::once(self.values.first).chain(self.values.packed.iter().copied())
+    }
+
+    /// The events that one value of a timer or a distribution stands for: 1 divided by the sample
+    /// rate.
+    #[must_use]
+    pub fn events_per_value(&self) -> Amount {
+        // No more than the line's amount, which is not too large.
+        Amount::events(1).sampled(self.rate).unwrap_or_default()
+    }
+}
+
+/// The lines of a datagram. A line ends with `\n` or `\r\n`; empty lines are left out.
+///
+/// ```
+/// let lines: Vec<_> = tickring::statsd::lines(b"shop.order:1|c\r\n\nshop.visit:2|c").collect();
+/// assert_eq!(lines, [&b"shop.order:1|c"[..], b"shop.visit:2|c"]);
+/// ```
+pub fn lines(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let whole = datagram.split(|&byte| byte == b'\n');
+    whole.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty())
+}
+
+fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let index = text.iter().position(|&byte| byte == separator)?;
+    Some((&text[..index], &text[index + 1..]))
+}
+
+fn kind(text: &[u8]) -> Result<Kind, RejectionReason> {
+    match text {
+        b"c" => Ok(Kind::Counter),
+        b"ms" => Ok(Kind::Timer),
+        b"h" | b"d" => Ok(Kind::Distribution),
+        // Gauges, sets and whatever else a client may have.
+        [_, ..] if text.iter().all(u8::is_ascii_alphanumeric) => {
+            Err(RejectionReason::UnsupportedType)
+        }
+        _ => Err(RejectionReason::Malformed),
+    }
+}
+
+fn sample_rate(text: &[u8]) -> Result<f64, RejectionReason> {
+    match number(text)? {
+        rate if rate > 0.0 && rate <= 1.0 => Ok(rate),
+        _ => Err(RejectionReason::Malformed),
+    }
+}
+
+/// The values between colons, and the events that they are together.
+fn values(kind: Kind, texts: &[u8]) -> Result<(Values, Amount), RejectionReason> {
+    let mut texts = texts.split(|&byte| byte == b':').map(|text| value(kind, text));
+    let (first, mut sum) = texts.next().unwrap_or(Err(RejectionReason::Malformed))?;
+    let mut packed = Vec::new();
+    for value in texts {
+        let (value, amount) = value?;
+        packed.push(value);
+        sum = sum.plus(amount)?;
+    }
+    Ok((Values { first, packed }, sum))
+}
+
+/// A value, and the events that it is.
+fn value(kind: Kind, text: &[u8]) -> Result<(f64, Amount), RejectionReason> {
+    if kind != Kind::Counter {
+        return Ok((number(text)?, Amount::events(1)));
+    }
+    #[allow(clippy::cast_precision_loss)] // Below 2^53.
+    if let Some(whole) = whole(text) {
+        return Ok((whole as f64, Amount::events(whole)));
+    }
+    let number = number(text)?;
+    Ok((number, Amount::from_f64(number)?))
+}
+
+/// The plain case: nothing but digits, and few enough to be below 2^53.
+fn whole(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 15 {
+        return None;
+    }
+    text.iter().try_fold(0, |whole: u64, byte| {
+        byte.is_ascii_digit().then(|| whole * 10 + u64::from(byte - b'0'))
+    })
+}
+
+/// A decimal number that isn't negative: `2.5`, `.5`, `1e3`.
+fn number(text: &[u8]) -> Result<f64, RejectionReason> {
+    // Rust would also read `inf` and `nan`.
+    if !text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) {
+        return Err(RejectionReason::Malformed);
+    }
+    let text = str::from_utf8(text).map_err(|_| RejectionReason::Malformed)?;
+    match text.parse::<f64>() {
+        Ok(_) if text.starts_with('-') => Err(RejectionReason::Negative),
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err(RejectionReason::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<(Kind, u64, f64), RejectionReason> {
+        let line = Line::parse(line.as_bytes())?;
+        assert_eq!(line.name(), b"s.e");
+        Ok((line.kind(), line.amount().whole, line.amount().fraction))
+    }
+
+    #[test]
+    fn usable_lines_count() {
+        use Kind::{Counter, Distribution, Timer};
+        for (line, expected) in [
+            ("s.e:1|c", (Counter, 1, 0.0)),
+            ("s.e:0|c", (Counter, 0, 0.0)),
+            ("s.e:12|c|@0.1", (Counter, 120, 0.0)),
+            ("s.e:3|c|@1", (Counter, 3, 0.0)),
+            ("s.e:2.5|c", (Counter, 2, 0.5)),
+            ("s.e:1|c|#a:b,c,d:e:f", (Counter, 1, 0.0)),
+            ("s.e:1|c|#", (Counter, 1, 0.0)),
+            ("s.e:1|c|#a:b|@0.25", (Counter, 4, 0.0)),
+            ("s.e:1|c|@0.5|#a|c:ci-8|e:it-false|card:low|T1656581400", (Counter, 2, 0.0)),
+            ("s.e:1:2:3.5|c", (Counter, 6, 0.5)),
+            ("s.e:1:2|c|@0.5", (Counter, 6, 0.0)),
+            ("s.e:320|ms", (Timer, 1, 0.0)),
+            ("s.e:1.5:2.5|ms|@0.5", (Timer, 4, 0.0)),
+            ("s.e:17|h", (Distribution, 1, 0.0)),
+            ("s.e:17:18:19|d|#a", (Distribution, 3, 0.0)),
+        ] {
+            assert_eq!(parsed(line), Ok(expected), "{line}");
+        }
+        let thirds = parsed("s.e:1|c|@0.3").unwrap();
+        assert!(thirds.1 == 3 && (thirds.2 - 1.0 / 3.0).abs() < 1e-12, "{thirds:?}");
+    }
+
+    #[test]
+    fn unusable_lines_have_a_reason() {
+        use RejectionReason::{Malformed, Negative, UnsupportedType};
+        for (line, reason) in [
+            ("", Malformed),
+            ("s.e", Malformed),
+            ("s.e:", Malformed),
+            ("s.e:1", Malformed),
+            ("s.e:1|", Malformed),
+            ("s.e|c", Malformed),
+            (":1|c", Malformed),
+            ("s.e:|c", Malformed),
+            ("s.e::1|c", Malformed),
+            ("s.e:1:|c", Malformed),
+            ("s.e:one|c", Malformed),
+            ("s.e:1:x:3|c", Malformed),
+            ("s.e: 1|c", Malformed),
+            ("s.e:1|c ", Malformed),
+            ("s.e:1|c|", Malformed),
+            ("s.e:1|c|x", Malformed),
+            ("s.e:1|c|@", Malformed),
+            ("s.e:1|c|@0", Malformed),
+            ("s.e:1|c|@1.5", Malformed),
+            ("s.e:1|c|@nan", Malformed),
+            ("s.e:1|c|@0.5|@0.5", Malformed),
+            ("s.e:1|c|@1e-300", Malformed),
+            ("s.e:x|ms", Malformed),
+            ("s.e:9007199254740992:1|c", Malformed),
+            ("s.e:-1|c", Negative),
+            ("s.e:1:-1|c", Negative),
+            ("s.e:-3|ms", Negative),
+            ("s.e:1|c|@-0.5", Negative),
+            ("s.e:1|g", UnsupportedType),
+            ("s.e:-1|g", UnsupportedType),
+            ("s.e:user7|s", UnsupportedType),
+            ("_e{5,4}:title|text", UnsupportedType),
+            ("_e{5,4}:title|t x t|d:1", UnsupportedType),
+            ("_sc|database|0|#a:b", UnsupportedType),
+        ] {
+            assert_eq!(Line::parse(line.as_bytes()), Err(reason), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_as_they_were_sent() {
+        let line = Line::parse(b"s.e:1.5:20:3e1|ms|@0.5").unwrap();
+        assert_eq!(line.values().collect::<Vec<_>>(), [1.5, 20.0, 30.0]);
+        assert_eq!((line.events_per_value(), line.amount().whole), (Amount::events(2), 6));
+        let line = Line::parse(b"s.e:2.5:3|c").unwrap();
+        assert_eq!(line.values().collect::<Vec<_>>(), [2.5, 3.0]);
+    }
+
+    #[test]
+    fn values_are_decimal_numbers() {
+        let amount = |whole, fraction| Ok(Amount { whole, fraction });
+        for (text, expected) in [
+            ("0", amount(0, 0.0)),
+            ("1", amount(1, 0.0)),
+            ("007", amount(7, 0.0)),
+            ("999999999999999", amount(999_999_999_999_999, 0.0)),
+            ("9007199254740992", amount(1 << 53, 0.0)),
+            ("9007199254740994", Err(RejectionReason::Malformed)),
+            ("99999999999999999999999999", Err(RejectionReason::Malformed)),
+            ("2.5", amount(2, 0.5)),
+            (".5", amount(0, 0.5)),
+            ("+3", amount(3, 0.0)),
+            ("1e3", amount(1000, 0.0)),
+            ("1e400", Err(RejectionReason::Malformed)),
+            ("-1", Err(RejectionReason::Negative)),
+            ("-0.5", Err(RejectionReason::Negative)),
+            ("-", Err(RejectionReason::Malformed)),
+            ("", Err(RejectionReason::Malformed)),
+            ("1x", Err(RejectionReason::Malformed)),
+            ("inf", Err(RejectionReason::Malformed)),
+            ("nan", Err(RejectionReason::Malformed)),
+            ("1 ", Err(RejectionReason::Malformed)),
+            ("1_000", Err(RejectionReason::Malformed)),
+            ("0x10", Err(RejectionReason::Malformed)),
+            ("\u{661}", Err(RejectionReason::Malformed)),
+        ] {
+            assert_eq!(
+                value(Kind::Counter, text.as_bytes()).map(|(_, amount)| amount),
+                expected,
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn datagram_is_split_into_lines() {
+        let of = |text: &'static str| lines(text.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(of("a\nb"), [b"a", b"b"]);
+        assert_eq!(of("a\n"), [b"a"]);
+        assert_eq!(of("a\r\n\r\n\n\nb\r\n"), [b"a", b"b"]);
+        assert_eq!(of(""), [b""; 0]);
+    }
+}

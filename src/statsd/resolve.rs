@@ -1,0 +1,61 @@
+//! The name of a line to the event that it stands for.
+
+use crate::fleet::{AutoRegister, Registry, RejectionReason, Service};
+use crate::fleet::{ServiceError, Services, Target};
+
+/// The target of a name among the services that are there.
+pub(super) fn resolve(services: &Services, name: &[u8]) -> Result<Target, RejectionReason> {
+    let (service, event) = split(name)?;
+    let service = services.get(service).ok_or(RejectionReason::UnknownService)?;
+    target(service, event)
+}
+
+/// The target of a name. Its service and event are registered if they aren't there and the caps
+/// allow it.
+pub(super) fn admit(
+    registry: &Registry,
+    name: &[u8],
+    caps: AutoRegister,
+) -> Result<Target, RejectionReason> {
+    let (service, event) = split(name)?;
+    if let Some(known) = registry.get(service)
+        && event.is_none_or(|event| known.event(event).is_some())
+    {
+        // Another listener has admitted it, or it has a source.
+        return target(&known, event);
+    }
+    let admitted = registry.admit(service, event, caps).map_err(|error| match error {
+        ServiceError::TooManyServices { .. } | ServiceError::TooManyEvents { .. } => {
+            RejectionReason::OverCap
+        }
+        // The name is longer than a service's or an event's may be.
+        _ => RejectionReason::Malformed,
+    })?;
+    tracing::info!(service, event, "admitted");
+    target(&admitted, event)
+}
+
+/// `SERVICE.EVENT`, or `SERVICE` alone.
+fn split(name: &[u8]) -> Result<(&str, Option<&str>), RejectionReason> {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let name = str::from_utf8(name).ok().filter(|name| name.as_bytes().iter().all(plain));
+    let name = name.ok_or(RejectionReason::Malformed)?;
+    let (service, event) = match name.split_once('.') {
+        Some((service, event)) => (service, Some(event)),
+        None => (name, None),
+    };
+    let is_empty = |part: &str| part.split('.').any(str::is_empty);
+    if is_empty(service) || event.is_some_and(is_empty) {
+        return Err(RejectionReason::Malformed);
+    }
+    Ok((service, event))
+}
+
+/// Without a name it is the service's first event. An event that has a source can't be recorded
+/// here, so it is unknown.
+fn target(service: &Service, event: Option<&str>) -> Result<Target, RejectionReason> {
+    let event = event.map_or(service.events().first(), |event| service.event(event));
+    let event = event.ok_or(RejectionReason::UnknownEvent)?;
+    let meter = event.meter().cloned().ok_or(RejectionReason::UnknownEvent)?;
+    Ok(Target { meter, timer: event.timer().cloned() })
+}
