@@ -1,4 +1,4 @@
-//! The body of a response: its end is the request's.
+//! The body of a response, whose end is the end of the request.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,22 +12,22 @@ use pin_project_lite::pin_project;
 use super::request::InFlight;
 
 pin_project! {
-    /// The body of a counted response. It passes on the frames of the body within, and tells the
-    /// meters when that ends, fails or is dropped.
+    /// The body of a counted response. It passes on the frames of the body within, and the request
+    /// counts as ended when that body ends, fails or is dropped.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
         inner: B,
-        // Nothing once the body has ended.
+        // `None` once the body has ended.
         request: Option<InFlight>,
-        // Bytes to come, where the response says how many there are. Who has sent them all need
-        // not ask for another frame.
+        // The bytes to come, if the response says how many it has. A server that has sent them all
+        // may not ask for another frame.
         left: Option<u64>,
     }
 }
 
 impl<B: Body> ResponseBody<B> {
-    /// Wraps the body of the answer to `request`, which was a HEAD or not.
+    /// Wraps the body of the response to `request`. `is_head`: its method is HEAD.
     pub(super) fn wrap(
         response: Response<B>,
         request: Option<InFlight>,
@@ -52,7 +52,7 @@ impl<B: Body> ResponseBody<B> {
     }
 }
 
-/// The whole body is out.
+/// Ends a request whose whole body has been handed on.
 fn end(request: &mut Option<InFlight>) {
     if let Some(mut request) = request.take() {
         request.complete();
@@ -80,7 +80,7 @@ impl<B: Body> Body for ResponseBody<B> {
                 if let (Some(left), Some(data)) = (&mut *this.left, frame.data_ref()) {
                     *left = left.saturating_sub(data.remaining() as u64);
                 }
-                // Trailers may follow the last byte, so that is not the end yet.
+                // Trailers may follow the last byte, so the request has not ended yet.
                 if let (Some(0), Some(request)) = (*this.left, &mut *this.request) {
                     request.complete();
                 }

@@ -21,28 +21,29 @@
 //!
 //! # What counts when
 //!
-//! A request counts, and so does its route, when it *arrives*: when the layer's service is called.
-//! So nothing that happens to it later can lose it. Only where requests are
-//! [timed](MeterLayer::timing) do they count when they end, with the time that they took.
+//! A request *arrives* when the layer's service is called. Then it counts, and so does its route:
+//! nothing that happens later can lose it. If requests are [timed](MeterLayer::timing), they count
+//! when they end instead, with the time that they took.
 //!
-//! It *ends* when the last frame of its response's body has been handed on, or when the body is
-//! dropped, or the future of a request that has no response yet. Then it counts as one
-//! [outcome](outcomes); the requests in flight are those that arrived less the outcomes.
+//! A request *ends* when the last frame of its response's body has been handed on, or when the
+//! body is dropped. If it has no response yet, it ends when its future is dropped. Then it counts
+//! as one [outcome](outcomes). The number of requests in flight is the number that arrived minus
+//! the number of outcomes.
 //!
-//! A response whose body fails or is dropped before its end was cut short: it counts in the class
-//! of its status, and in [`MeterLayer::cut_short`] too. A body is not cut short when it never had
-//! to be sent (the answer to a HEAD, status 204 or 304, a switch of protocols), or when as many
-//! bytes as its length says are out.
+//! A response is *cut short* when its body fails or is dropped before its end. It counts in the
+//! class of its status, and in [`MeterLayer::cut_short`] as well. A body is not cut short when it
+//! never had to be sent (the response to a HEAD, status 204 or 304, a switch of protocols), or
+//! when as many bytes as its length says have been handed on.
 //!
 //! # Where the figures go
 //!
-//! The total of a service is the sum of its events, so each way of dividing the same requests
-//! wants a service of its own, as above: then each total is a number of requests.
+//! The total of a service is the sum of its events. So use a separate service for each way of
+//! dividing the same requests, as above: then each total is a number of requests.
 //!
 //! # gRPC
 //!
-//! Over gRPC every status is 200. What became of a call is in the trailers, which the layer sees
-//! as they go by: see [`MeterLayer::grpc`].
+//! With gRPC the HTTP status is nearly always 200. The status of the call is in the trailers, which
+//! the layer reads as they pass: see [`MeterLayer::grpc`].
 
 mod body;
 mod outcome;

@@ -1,4 +1,4 @@
-//! What becomes of a request.
+//! The ways in which a request can end.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use crate::engine::Meter;
 use crate::fleet::{Service, ServiceBuilder, ServiceError};
 
-/// What became of a request. The discriminants are places in [`OUTCOMES`].
+/// How a request ended. The discriminants are indices of [`OUTCOMES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Informational,
@@ -15,15 +15,15 @@ pub(super) enum Outcome {
     Redirection,
     ClientError,
     ServerError,
-    /// A status from 600 on, which no standard knows.
+    /// A status from 600 on, which no standard defines.
     Other,
-    /// The service behind the layer gave an error instead of a response.
+    /// The service behind the layer returned an error instead of a response.
     Failed,
     /// The future was dropped before there was a response.
     Cancelled,
 }
 
-/// The events of the outcomes.
+/// The names of the outcomes' events.
 pub(super) const OUTCOMES: [&str; 8] =
     ["1xx", "2xx", "3xx", "4xx", "5xx", "other", "failed", "cancelled"];
 
@@ -40,20 +40,20 @@ impl Outcome {
     }
 }
 
-/// A service whose events are what can become of a request; for
-/// [`MeterLayer::outcomes`](super::MeterLayer::outcomes).
+/// Describes a service whose events are the ways in which a request can end; for
+/// [`MeterLayer::outcomes`](super::MeterLayer::outcomes), which has an example.
 ///
-/// | event | what became of the request |
+/// | event | how the request ended |
 /// |---|---|
 /// | `1xx` to `5xx` | a response with a status of this class |
 /// | `other` | a response with a status from 600 on |
-/// | `failed` | an error of the service behind the layer, and no response |
+/// | `failed` | no response: the service behind the layer returned an error |
 /// | `cancelled` | no response: its future was dropped, because the client hung up, a timeout ran out or the handler panicked |
 pub fn outcomes(service: impl Into<String>) -> ServiceBuilder {
     OUTCOMES.into_iter().fold(Service::builder(service), ServiceBuilder::event)
 }
 
-/// The events of gRPC's statuses, by number, and of calls that had none.
+/// The names of gRPC's statuses in the order of their numbers, and one for calls without a status.
 pub(super) const GRPC_STATUSES: [&str; 18] = [
     "ok",
     "cancelled",
@@ -75,11 +75,12 @@ pub(super) const GRPC_STATUSES: [&str; 18] = [
     "no_status",
 ];
 
-/// The place of `no_status`.
+/// The index of `no_status`.
 pub(super) const NO_GRPC_STATUS: usize = GRPC_STATUSES.len() - 1;
 
-/// A service whose events are the statuses of gRPC in lower case, and `no_status` for a call that
-/// ended without one; for [`MeterLayer::grpc`](super::MeterLayer::grpc).
+/// Describes a service whose events are the statuses of gRPC in lower case, and `no_status` for a
+/// call that ended without one; for [`MeterLayer::grpc`](super::MeterLayer::grpc), which has an
+/// example.
 pub fn grpc_statuses(service: impl Into<String>) -> ServiceBuilder {
     GRPC_STATUSES.into_iter().fold(Service::builder(service), ServiceBuilder::event)
 }
@@ -95,7 +96,7 @@ pub(super) fn meters<const N: usize>(
     Ok(events.map(|event| service.meter(event).expect("it was there a moment ago")))
 }
 
-/// The status in trailers, or in the head of a response that has no more than that.
+/// The status in trailers, or in the head of a response that has nothing else.
 pub(super) fn grpc_status(headers: &HeaderMap) -> Option<usize> {
     let status = headers.get("grpc-status")?.to_str().ok()?.parse().ok()?;
     (status < NO_GRPC_STATUS).then_some(status)

@@ -6,10 +6,9 @@ use http::{HeaderMap, Response};
 
 use super::outcome::{GRPC_STATUSES, NO_GRPC_STATUS, OUTCOMES, Outcome, grpc_status};
 use super::routes::Routes;
-use crate::engine::Moment;
-use crate::engine::{Meter, Timer};
+use crate::engine::{Meter, Moment, Timer};
 
-/// What a layer records on.
+/// The meters that a layer records on.
 #[derive(Clone, Debug)]
 pub(super) struct Meters {
     pub(super) requests: Requests,
@@ -22,21 +21,21 @@ pub(super) struct Meters {
 /// How the requests themselves are counted.
 #[derive(Clone, Debug)]
 pub(super) enum Requests {
-    /// As they arrive.
+    /// When they arrive.
     Arriving(Arc<Meter>),
-    /// As they end, with the time that they took.
+    /// When they end, with the time that they took.
     Ending(Arc<Timer>),
 }
 
-/// A request that has arrived. It ends when this is dropped, and counts as what is known about it
-/// by then: there is no other end, so none can be missed.
+/// A request that has arrived. It ends when this is dropped, and its outcome is what is known by
+/// then. There is no other way to end, so no end is missed.
 #[derive(Debug)]
 pub(super) struct InFlight {
     meters: Arc<Meters>,
     /// When it arrived, if it is timed.
     arrived: Option<Moment>,
     outcome: Outcome,
-    /// There is a response, and some of its body is yet to come.
+    /// There is a response, and part of its body is yet to come.
     partial: bool,
     grpc_status: Option<usize>,
 }
@@ -59,19 +58,19 @@ impl InFlight {
         }
     }
 
-    /// The service gave an error.
+    /// The service returned an error.
     pub(super) fn fail(&mut self) {
         self.outcome = Outcome::Failed;
     }
 
-    /// There is a response, whose body is yet to be sent.
+    /// The service returned a response, whose body is yet to come.
     pub(super) fn answer<B>(&mut self, response: &Response<B>) {
         self.outcome = Outcome::of(response.status());
         self.partial = true;
         self.grpc_status = grpc_status(response.headers());
     }
 
-    /// Nothing of the body is missing.
+    /// The whole body has been handed on.
     pub(super) fn complete(&mut self) {
         self.partial = false;
     }

@@ -1,4 +1,4 @@
-//! The layer, the service that it makes, and that service's future.
+//! The layer, the service that it makes, and the future of that service.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,21 +18,56 @@ use super::routes::Routes;
 use crate::engine::{Meter, Timer};
 use crate::fleet::{Service, ServiceError};
 
-/// Counts the requests that go through a service; see the [module](super).
+/// Counts the requests that go through a service; the [module](super) says which request counts
+/// when.
+///
+/// A request costs two reference counts, and a record for each figure that is asked for; a
+/// [timed](Self::timing) one costs two clock readings as well. Nothing blocks, except for the
+/// first request of a [route](Self::routes).
 #[derive(Clone, Debug)]
 pub struct MeterLayer {
     meters: Arc<Meters>,
 }
 
 impl MeterLayer {
-    /// Counts requests on `requests` as they arrive, and nothing else yet.
+    /// A layer that counts requests on `requests` when they arrive.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::sync::Arc;
+    /// use http::{Request, Response};
+    /// use http_body_util::Empty;
+    /// use tickring::{Meter, tower::MeterLayer};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # type Body = Empty<bytes::Bytes>;
+    /// # async fn serve() -> Result<(), Infallible> {
+    /// let requests = Arc::new(Meter::new());
+    /// let handler = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::new())));
+    /// let metered = MeterLayer::new(requests.clone()).layer(handler);
+    /// metered.oneshot(Request::new(Body::new())).await?;
+    /// assert_eq!(requests.snapshot().total(), 1);
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(serve()).unwrap();
+    /// ```
     #[must_use]
     pub fn new(requests: Arc<Meter>) -> Self {
         Self::counting(Requests::Arriving(requests))
     }
 
-    /// Times requests, from their arrival to their end, and counts them with that; nothing else
-    /// yet. So a request counts on `timer` when it ends, however it ends.
+    /// A layer that times requests from their arrival to their end. A request counts on `timer`
+    /// when it ends, in whatever way it ends.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::{Service, tower::MeterLayer};
+    ///
+    /// let api = Service::builder("api").timed_event("request").build()?;
+    /// let layer = MeterLayer::timing(api.timer("request")?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn timing(timer: Arc<Timer>) -> Self {
         Self::counting(Requests::Ending(timer))
@@ -43,18 +78,42 @@ impl MeterLayer {
         Self { meters: Arc::new(meters) }
     }
 
-    /// Counts what becomes of the requests as events of `service`, which was built from
+    /// Counts how requests end, as events of `service`, which was built from
     /// [`outcomes`](super::outcomes).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::tower::{MeterLayer, outcomes};
+    /// use tickring::{Registry, Service};
+    ///
+    /// let registry = Registry::new();
+    /// let api = registry.register(Service::builder("api").event("request").build()?)?;
+    /// let ends = registry.register(outcomes("api-outcome").build()?)?;
+    /// let layer = MeterLayer::new(api.meter("request")?).outcomes(&ends)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// If the service lacks one of these events.
+    /// If the service lacks one of these events, or one of them has a source.
     pub fn outcomes(self, service: &Service) -> Result<Self, ServiceError> {
         let outcomes = meters(service, OUTCOMES)?;
         Ok(self.with(|meters| meters.outcomes = Some(outcomes)))
     }
 
-    /// Counts on `meter` responses whose body failed, or was dropped before its end.
+    /// Counts responses whose body failed or was dropped before its end, on `meter`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::{Service, tower::MeterLayer};
+    ///
+    /// let api = Service::builder("api").event("request").build()?;
+    /// let cut_short = Service::builder("api-cut-short").event("response").build()?;
+    /// let layer = MeterLayer::new(api.meter("request")?).cut_short(cut_short.meter("response")?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn cut_short(self, meter: Arc<Meter>) -> Self {
         self.with(|meters| meters.cut_short = Some(meter))
@@ -63,15 +122,28 @@ impl MeterLayer {
     /// Counts the gRPC status of each call as an event of `service`, which was built from
     /// [`grpc_statuses`](super::grpc_statuses).
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::tower::{MeterLayer, grpc_statuses};
+    /// use tickring::{Registry, Service};
+    ///
+    /// let registry = Registry::new();
+    /// let api = registry.register(Service::builder("api").event("call").build()?)?;
+    /// let statuses = registry.register(grpc_statuses("api-status").build()?)?;
+    /// let layer = MeterLayer::new(api.meter("call")?).grpc(&statuses)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// If the service lacks one of these events.
+    /// If the service lacks one of these events, or one of them has a source.
     pub fn grpc(self, service: &Service) -> Result<Self, ServiceError> {
         let statuses = meters(service, GRPC_STATUSES)?;
         Ok(self.with(|meters| meters.grpc = Some(statuses)))
     }
 
-    /// Counts requests by route, as they arrive.
+    /// Counts requests by route, when they arrive; [`Routes`] has an example.
     #[must_use]
     pub fn routes(self, routes: Routes) -> Self {
         self.with(|meters| meters.routes = Some(routes))
@@ -91,11 +163,42 @@ impl<S> Layer<S> for MeterLayer {
     }
 }
 
-/// A service whose requests are counted; made by [`MeterLayer`].
+/// A service whose requests are counted; [`MeterLayer`] makes it.
 #[derive(Clone, Debug)]
 pub struct Metered<S> {
     inner: S,
     meters: Arc<Meters>,
+}
+
+impl<S> Metered<S> {
+    /// The service within.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service within, to change it. Requests that are sent to it directly don't count.
+    #[must_use]
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service within, without the counting.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tickring::{Meter, tower::MeterLayer};
+    /// use tower::Layer;
+    ///
+    /// let mut metered = MeterLayer::new(Arc::new(Meter::new())).layer("a service");
+    /// assert_eq!(*metered.get_ref(), "a service");
+    /// *metered.get_mut() = "another one";
+    /// assert_eq!(metered.into_inner(), "another one");
+    /// ```
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<S, A, B> TowerService<Request<A>> for Metered<S>
@@ -122,12 +225,13 @@ where
 }
 
 pin_project! {
-    /// The response to come of a [`Metered`] service.
+    /// The future response of a [`Metered`] service. Dropping it before it is ready counts the
+    /// request as cancelled.
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        // Nothing once there is a response or an error.
+        // `None` once there is a response or an error.
         request: Option<InFlight>,
         is_head: bool,
     }
