@@ -88,7 +88,7 @@ pub use engine::{
 };
 #[cfg(feature = "service")]
 pub use fleet::{
-    EventFigures, EventKind, EventRate, Figures, ProcessingTime, RateBasis, Registry,
+    AutoRegister, EventFigures, EventKind, EventRate, Figures, ProcessingTime, RateBasis, Registry,
     RegistryError, RejectionReason, Rejections, Service, ServiceBuilder, ServiceError, ServiceSpec,
     Services, Timestamp, Unavailable, catalogue,
 };

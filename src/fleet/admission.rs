@@ -9,15 +9,11 @@ use crate::engine::Meter;
 /// The event of a new service, if none is named.
 const FIRST_EVENT: &str = "event";
 
-/// Caps for registering unknown services and events on first sight.
+/// Caps for registering unknown services and events on first sight; see [`Registry::admit`].
 ///
 /// ```
-/// # #[cfg(feature = "statsd")] {
-/// use tickring::statsd::AutoRegister;
-///
-/// let caps = AutoRegister::new().max_services(20);
+/// let caps = tickring::AutoRegister::new().max_services(20);
 /// assert_eq!((caps.max_services, caps.max_events), (20, 64));
-/// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -63,14 +59,32 @@ impl Default for AutoRegister {
 }
 
 impl Registry {
-    /// The service, after it was made sure that it counts `event`, or any event if none is named.
-    /// Service and event are registered if they aren't there and the caps allow it; what is there
-    /// keeps its counts.
+    /// The service of this name, which has the event. What isn't there is registered, as far as
+    /// the caps allow; what is there keeps its counts. `None` stands for the first event of the
+    /// service, which is called `event` if the service is new.
+    ///
+    /// For names that come in from outside. Costs the lock of [`update`](Self::update), so keep
+    /// the event's meter.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::{AutoRegister, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let caps = AutoRegister::new().max_events(2);
+    /// registry.admit("shop", Some("order"), caps)?.meter("order")?.record();
+    /// registry.admit("shop", Some("visit"), caps)?.meter("visit")?.record();
+    /// let error = registry.admit("shop", Some("refund"), caps).unwrap_err();
+    /// assert_eq!(error.to_string(), "service \"shop\" may have no more than 2 events");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// If a cap is reached or a name is bad; the registry is then as it was.
-    pub(crate) fn admit(
+    /// [`ServiceError::TooManyServices`] or [`ServiceError::TooManyEvents`] if a cap is reached,
+    /// and [`ServiceError::BadName`]. The registry is then as it was.
+    pub fn admit(
         &self,
         service: &str,
         event: Option<&str>,

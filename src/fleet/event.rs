@@ -64,21 +64,26 @@ impl FiguresFrom {
         let clock = clock.clone();
         let meter = if timed { Meter::timed_with_clock(clock) } else { Meter::with_clock(clock) };
         let meter = Arc::new(meter);
-        let timer = timed.then(|| Arc::new(Timer::of_meter(Arc::clone(&meter))));
-        Self::Recorded { meter, timer, timed }
+        Self::Recorded { timer: timed.then(|| timer_of(&meter)), meter, timed }
     }
 
     /// The same figures, with or without durations from now on.
     pub(super) fn continued(&self, timed: bool) -> Self {
         match self {
-            Self::Recorded { meter, timer, .. } => {
-                let new = || timed.then(|| Arc::new(Timer::of_meter(Arc::clone(meter))));
-                let timer = timer.clone().or_else(new);
-                Self::Recorded { meter: Arc::clone(meter), timer, timed }
+            Self::Recorded { meter, timer: kept, .. } => {
+                let mut kept = kept.clone();
+                if timed {
+                    kept.get_or_insert_with(|| timer_of(meter));
+                }
+                Self::Recorded { meter: Arc::clone(meter), timer: kept, timed }
             }
             Self::Source(source) => Self::Source(source.clone()),
         }
     }
+}
+
+fn timer_of(meter: &Arc<Meter>) -> Arc<Timer> {
+    Arc::new(Timer::of_meter(Arc::clone(meter)))
 }
 
 impl EventKind {

@@ -4,7 +4,6 @@
 //! the services of a process. `admission` registers what nobody described, `reading` reads all
 //! events of a service as of one moment, and `event_rate` makes the JSON document of that.
 
-#[cfg(any(feature = "metrics", feature = "statsd", feature = "tower"))]
 mod admission;
 mod builder;
 mod catalogue;
@@ -21,7 +20,6 @@ mod spec;
 #[cfg(any(feature = "http", feature = "statsd"))]
 mod target;
 
-#[cfg(feature = "statsd")]
 pub use self::admission::AutoRegister;
 pub use self::builder::ServiceBuilder;
 pub use self::catalogue::catalogue;

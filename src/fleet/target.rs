@@ -44,10 +44,10 @@ mod tests {
         let service = Service::builder("s").timed_event("timed").event("plain").build().unwrap();
         let timer = service.timer("timed").unwrap();
         let meter = service.meter("timed").unwrap();
-        let timed = Target { meter, timer: Some(Arc::clone(&timer)) };
-        timed.record_ms(2.5, 2);
-        timed.record_ms(1e300, 1);
-        timed.record(4);
+        let target = Target { meter, timer: Some(Arc::clone(&timer)) };
+        target.record_ms(2.5, 2);
+        target.record_ms(1e300, 1);
+        target.record(4);
         let since_start = timer.snapshot().since_start().clone();
         assert_eq!((since_start.count(), timer.snapshot().events().total()), (3, 7));
         assert_eq!(since_start.max(), Some(Duration::from_secs(3600)));
