@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_on_another_clock_is_read_by_that_clock() {
+    fn event_on_another_clock_is_read_by_that_clock() {
         let (slow, fast) = (ManualClock::new(), ManualClock::new());
         let builder = || Service::builder("a").event("counted").timed_event("timed");
         let old = Arc::new(builder().clock(slow).build().unwrap());

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_and_foreign_names_are_kept_clear_of() {
+    fn reserved_and_foreign_names_are_not_given() {
         let mut naming = Naming::default();
         naming.reserve("overflow");
         let name = naming.name("overflow", none).unwrap();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn long_originals_that_differ_at_the_end_only() {
+    fn long_originals_get_different_names() {
         let mut naming = Naming::default();
         let long = "x".repeat(128);
         assert_eq!(naming.name(&long, none).unwrap(), long);

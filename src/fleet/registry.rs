@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_service_keeps_its_counts() {
+    fn replaced_service_keeps_its_counts() {
         let registry = Registry::new();
         let old = registry.register(service("a")).unwrap();
         old.meter("event").unwrap().record_n(7);

@@ -21,7 +21,7 @@ use crate::fleet::{Service, ServiceError};
 /// Counts the requests that go through a service; the [module](super) says which request counts
 /// when.
 ///
-/// A request costs two reference counts, and a record for each figure that is asked for; a
+/// A request costs a reference count, and a record for each figure that is asked for; a
 /// [timed](Self::timing) one costs two clock readings as well. Nothing blocks, except for the
 /// first request of a [route](Self::routes).
 #[derive(Clone, Debug)]

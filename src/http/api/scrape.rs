@@ -83,3 +83,47 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     let written = encoder.write_all(text).and_then(|()| encoder.finish());
     written.expect("writing to memory does not fail")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{ManualClock, Meter};
+
+    /// The clock goes on while the first service is read.
+    #[test]
+    fn services_on_one_clock_are_read_as_of_one_moment() {
+        let clock = ManualClock::new();
+        let turning = clock.clone();
+        let meter = Meter::with_clock(clock.clone());
+        let first = Service::builder("first").clock(clock.clone()).source("event", move || {
+            turning.advance(Duration::from_secs(1));
+            Ok(meter.snapshot())
+        });
+        let first = first.build().unwrap();
+        let second = Service::builder("second").timed_event("event").clock(clock.clone());
+        let second = second.build().unwrap();
+        second.meter("event").unwrap().record();
+        clock.advance(Duration::from_secs(7));
+
+        let scrape = scrape(&[&first, &second], None, true);
+        let uptimes: Vec<_> = scrape.services.iter().map(|service| service.uptime).collect();
+        assert_eq!(uptimes, [Some(Duration::from_secs(7)); 2]);
+        assert_eq!(scrape.events[1].last_event_age, Some(Duration::from_secs(6)));
+    }
+
+    #[test]
+    fn service_with_a_failing_source_has_no_figures() {
+        let broken = Service::builder("broken")
+            .event("event")
+            .source("failing", || Err("on purpose".into()));
+        let broken = broken.build().unwrap();
+        let whole = Service::builder("whole").event("event").build().unwrap();
+        let scrape = scrape(&[&broken, &whole], None, true);
+        assert_eq!(scrape.services[0].uptime, None);
+        assert!(scrape.services[1].uptime.is_some());
+        assert_eq!(scrape.events.len(), 1);
+        assert_eq!(scrape.events[0].service, "whole");
+    }
+}
