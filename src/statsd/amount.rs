@@ -54,6 +54,7 @@ impl Amount {
 }
 
 /// A number of events as it was sent, and as an amount.
+#[inline]
 pub(super) fn counted(text: &[u8]) -> Result<(f64, Amount), RejectionReason> {
     #[allow(clippy::cast_precision_loss)] // Below 2^53.
     if let Some(whole) = whole(text) {
@@ -64,6 +65,7 @@ pub(super) fn counted(text: &[u8]) -> Result<(f64, Amount), RejectionReason> {
 }
 
 /// The plain case: nothing but digits, and few enough to be below 2^53.
+#[inline]
 fn whole(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 15 {
         return None;

@@ -163,11 +163,14 @@ fn sample_rate(text: &[u8]) -> Result<f64, RejectionReason> {
 
 /// The values between colons, and the events that they are together.
 fn values(kind: Kind, texts: &[u8]) -> Result<(Values, Amount), RejectionReason> {
-    let mut texts = texts.split(|&byte| byte == b':').map(|text| value(kind, text));
-    let (first, mut sum) = texts.next().unwrap_or(Err(RejectionReason::Malformed))?;
+    let Some((first, rest)) = split_at(texts, b':') else {
+        let (first, amount) = value(kind, texts)?;
+        return Ok((Values { first, packed: Vec::new() }, amount));
+    };
+    let (first, mut sum) = value(kind, first)?;
     let mut packed = Vec::new();
-    for value in texts {
-        let (value, amount) = value?;
+    for text in rest.split(|&byte| byte == b':') {
+        let (value, amount) = value(kind, text)?;
         packed.push(value);
         sum = sum.plus(amount)?;
     }
