@@ -1,10 +1,10 @@
-//! The targets that Prometheus is told of, in the format of its HTTP service discovery.
+//! The targets that Prometheus gets from its HTTP service discovery.
 //!
-//! Each series is to be scraped exactly once, whatever listeners there are. A listener of the
-//! host shows all services; a service's own listener shows that service alone. So a service
-//! whose own listener can be reached is a target of its own, and the host's target is asked to
-//! leave those out. What can be reached depends on who asks: a loopback listener is of no use to
-//! a Prometheus on another machine.
+//! Each series must be scraped exactly once, whatever listeners there are. The main listener shows
+//! all services; a dedicated listener shows its service alone. So a service whose dedicated listener
+//! can be reached is a separate target, and the main target asks to leave such services out. Which
+//! listeners can be reached depends on the client: a Prometheus on another machine can't use a
+//! loopback listener.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -17,12 +17,12 @@ use crate::fleet::Services;
 #[derive(Clone, Debug)]
 pub(crate) struct Listening {
     pub(crate) address: SocketAddr,
-    /// The service that it is the own one of; none for the host's.
+    /// The service this port is dedicated to; `None` for the main listener.
     pub(crate) service: Option<String>,
 }
 
 impl Listening {
-    /// Whether who reaches `here` reaches this listener.
+    /// Whether a client that reached `here` can reach this listener too.
     fn is_reached_with(&self, here: SocketAddr) -> bool {
         !self.address.ip().is_loopback() || here.ip().is_loopback()
     }
@@ -35,8 +35,9 @@ pub(crate) struct TargetGroup {
     labels: BTreeMap<&'static str, String>,
 }
 
-/// The listener where each service that has one of its own can be reached by who reaches `here`.
-pub(crate) fn own_listeners(
+/// For each service with a dedicated port: its address, if a client that reached `here` can reach
+/// it too.
+pub(crate) fn dedicated_listeners(
     listening: &[Listening],
     here: SocketAddr,
 ) -> impl Iterator<Item = (&str, SocketAddr)> {
@@ -44,45 +45,46 @@ pub(crate) fn own_listeners(
     reached.filter_map(|listener| Some((listener.service.as_deref()?, listener.address)))
 }
 
-/// All targets, for who asked at `here`, under the name `host` if that is known.
+/// All targets for a client. `here` is the listeners of the process and the address of the one that
+/// the client reached; `None` if the process is served by other code. `authority` is the host, with
+/// or without a port, that the request names.
 pub(crate) fn targets(
     services: &Services,
-    listening: &[Listening],
-    here: Option<SocketAddr>,
-    host: Option<&str>,
+    here: Option<(&[Listening], SocketAddr)>,
+    authority: Option<&str>,
 ) -> Vec<TargetGroup> {
     if services.is_empty() {
         return Vec::new();
     }
-    let Some(here) = here else {
-        // Somebody else's server hands us the requests: only the client knows where it listens.
-        let host = host.map(str::to_owned);
-        return host.map(|host| group(host, BTreeMap::new())).into_iter().collect();
+    let Some((listening, here)) = here else {
+        // Only the client knows where the other code listens.
+        let target = authority.map(|authority| group(authority.to_owned(), BTreeMap::new()));
+        return target.into_iter().collect();
     };
     let reached =
         |listener: &&Listening| listener.service.is_none() && listener.is_reached_with(here);
     let main = listening.iter().find(reached).map(|listener| listener.address);
-    // As the host's listener will see it when it is asked to leave them out.
-    let mut own = BTreeMap::new();
-    for (service, address) in own_listeners(listening, main.unwrap_or(here)) {
-        own.entry(service).or_insert(address);
+    // The same services that the main listener will leave out.
+    let mut dedicated = BTreeMap::new();
+    for (service, address) in dedicated_listeners(listening, main.unwrap_or(here)) {
+        dedicated.entry(service).or_insert(address);
     }
-    own.retain(|service, _| services.get(service).is_some());
-    let mut groups = Vec::with_capacity(own.len() + 1);
+    dedicated.retain(|service, _| services.get(service).is_some());
+    let mut groups = Vec::with_capacity(dedicated.len() + 1);
     if let Some(main) = main {
         let mut labels = BTreeMap::new();
-        if !own.is_empty() {
+        if !dedicated.is_empty() {
             labels.insert("__param_own_ports", "0".to_owned());
         }
-        groups.push(group(authority(main, host), labels));
+        groups.push(group(target(main, authority), labels));
     }
     for service in services {
-        if let Some(address) = own.get(service.name()) {
+        if let Some(address) = dedicated.get(service.name()) {
             let labels = BTreeMap::from([
                 ("__meta_tickring_service", service.name().to_owned()),
                 ("__meta_tickring_category", service.spec().category.clone()),
             ]);
-            groups.push(group(authority(*address, host), labels));
+            groups.push(group(target(*address, authority), labels));
         }
     }
     groups
@@ -92,14 +94,14 @@ fn group(target: String, labels: BTreeMap<&'static str, String>) -> TargetGroup 
     TargetGroup { targets: [target], labels }
 }
 
-/// Where to connect to: a listener on all addresses is reached under the name by which the
-/// client has come.
-fn authority(address: SocketAddr, host: Option<&str>) -> String {
+/// The target for a listener. A listener on all addresses is reached by the name that the client
+/// used.
+fn target(address: SocketAddr, authority: Option<&str>) -> String {
     if !address.ip().is_unspecified() {
         return address.to_string();
     }
     let port = address.port();
-    let name = host.and_then(|host| host.parse::<hyper::http::uri::Authority>().ok());
+    let name = authority.and_then(|name| name.parse::<hyper::http::uri::Authority>().ok());
     match name {
         Some(name) => format!("{}:{port}", name.host()),
         None if address.is_ipv4() => SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
@@ -118,25 +120,25 @@ mod tests {
         Listening { address: address.parse().unwrap(), service: service.map(str::to_owned) }
     }
 
-    fn told(listening: &[Listening], here: Option<&str>, host: Option<&str>) -> Value {
+    fn found(listening: &[Listening], here: Option<&str>, authority: Option<&str>) -> Value {
         let registry = Registry::new();
         for name in ["admin-api", "data-api", "sports-data"] {
             registry.register(Service::from_catalogue(name).unwrap()).unwrap();
         }
-        let here = here.map(|here| here.parse().unwrap());
-        serde_json::to_value(targets(&registry.services(), listening, here, host)).unwrap()
+        let here = here.map(|here| (listening, here.parse().unwrap()));
+        serde_json::to_value(targets(&registry.services(), here, authority)).unwrap()
     }
 
     #[test]
-    fn one_listener_is_one_target_for_everything() {
+    fn one_listener_is_one_target() {
         let one = [listening("127.0.0.1:8003", None)];
         let expected = json!([{ "targets": ["127.0.0.1:8003"], "labels": {} }]);
-        assert_eq!(told(&one, Some("127.0.0.1:8003"), Some("elsewhere:1")), expected);
-        assert_eq!(told(&one, Some("127.0.0.1:8003"), None), expected);
+        assert_eq!(found(&one, Some("127.0.0.1:8003"), Some("elsewhere:1")), expected);
+        assert_eq!(found(&one, Some("127.0.0.1:8003"), None), expected);
     }
 
     #[test]
-    fn own_listeners_are_targets_and_the_host_leaves_them_out() {
+    fn dedicated_listeners_are_targets_left_out_of_main() {
         let three = [
             listening("127.0.0.1:8003", None),
             listening("127.0.0.1:8005", Some("sports-data")),
@@ -155,41 +157,41 @@ mod tests {
         ]);
         // The same list wherever it is asked for.
         for here in ["127.0.0.1:8003", "127.0.0.1:8005"] {
-            assert_eq!(told(&three, Some(here), None), expected);
+            assert_eq!(found(&three, Some(here), None), expected);
         }
     }
 
     #[test]
-    fn loopback_is_of_no_use_to_another_machine() {
+    fn loopback_is_no_target_for_another_machine() {
         let two =
             [listening("127.0.0.1:8005", Some("sports-data")), listening("0.0.0.0:8003", None)];
         let expected = json!([{ "targets": ["meter-1.example:8003"], "labels": {} }]);
         for here in ["0.0.0.0:8003", "127.0.0.1:8005"] {
-            assert_eq!(told(&two, Some(here), Some("meter-1.example:9")), expected, "{here}");
-            let own = own_listeners(&two, two[1].address).count();
-            assert_eq!(own, 0, "what is no target is not left out");
+            assert_eq!(found(&two, Some(here), Some("meter-1.example:9")), expected, "{here}");
+            let dedicated = dedicated_listeners(&two, two[1].address).count();
+            assert_eq!(dedicated, 0, "only a target is left out of the main one");
         }
     }
 
     #[test]
-    fn a_listener_on_all_addresses_has_the_name_by_which_it_was_reached() {
-        for (address, host, target) in [
+    fn listener_on_all_addresses_takes_the_clients_name() {
+        for (address, authority, target) in [
             ("0.0.0.0:8003", Some("10.1.2.3:80"), "10.1.2.3:8003"),
             ("[::]:8003", Some("[2001:db8::7]"), "[2001:db8::7]:8003"),
             ("0.0.0.0:8003", Some("no name"), "127.0.0.1:8003"),
             ("[::]:8003", None, "[::1]:8003"),
         ] {
-            let told = told(&[listening(address, None)], Some(address), host);
-            assert_eq!(told[0]["targets"][0], target);
+            let found = found(&[listening(address, None)], Some(address), authority);
+            assert_eq!(found[0]["targets"][0], target);
         }
     }
 
     #[test]
-    fn without_services_or_a_name_there_is_nothing_to_tell() {
+    fn no_services_or_no_name_give_no_target() {
         let one = [listening("127.0.0.1:8003", None)];
         let none = Registry::new().services();
-        assert_eq!(targets(&none, &one, Some(one[0].address), None), []);
-        assert_eq!(told(&[], None, None), json!([]));
-        assert_eq!(told(&[], None, Some("app:80"))[0]["targets"][0], "app:80");
+        assert_eq!(targets(&none, Some((&one, one[0].address)), None), []);
+        assert_eq!(found(&[], None, None), json!([]));
+        assert_eq!(found(&[], None, Some("app:80"))[0]["targets"][0], "app:80");
     }
 }

@@ -1,7 +1,8 @@
-//! The two text formats that Prometheus reads.
+//! A writer of the two text formats that Prometheus reads. It knows no family and no figure.
 //!
-//! They differ in where a counter's `_total` belongs (`OpenMetrics`: to the sample, not to the
-//! family), in that `OpenMetrics` knows units, an info type and an end, and in how help is escaped.
+//! The formats differ in three ways. `OpenMetrics` adds a counter's suffix `_total` to its samples
+//! only, and the text format to its family as well. `OpenMetrics` has units, a type for information
+//! and a mark for the end. They escape help differently.
 
 use std::fmt::{Display, Write};
 
@@ -15,6 +16,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// The value of the header `Content-Type`.
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -23,13 +25,13 @@ impl Format {
     }
 }
 
-/// What is known of a family before any sample.
+/// What a family is, whatever its samples are.
 pub(super) struct Family {
-    /// Without the suffix that samples of its kind have.
+    /// The name without the suffix that samples of this kind have.
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) unit: Option<&'static str>,
-    /// Free of what would have to be escaped: backslashes, quotes and line ends.
+    /// Has no backslash, quote or line end, so it needs no escapes.
     pub(super) help: &'static str,
 }
 
@@ -37,9 +39,9 @@ pub(super) struct Family {
 pub(super) enum Kind {
     Counter,
     Gauge,
-    /// Always 1; its labels tell.
+    /// Always 1; the labels are the information.
     Info,
-    /// Counts up to each of some bounds, a sum and a count, each with a suffix of its own.
+    /// Counts up to some bounds, a sum and a count, each kind of sample with its suffix.
     Histogram,
 }
 
@@ -70,7 +72,7 @@ impl Kind {
     }
 }
 
-/// A document that is being written. Writing to a string can't fail, so results are dropped.
+/// A document that is being written. Writing to a string can't fail, so results are ignored.
 pub(super) struct Page<'a> {
     format: Format,
     out: &'a mut String,
@@ -95,7 +97,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Begins a family.
+    /// Begins a family. All its samples must follow.
     pub(super) fn family(&mut self, family: &Family) -> Samples<'_> {
         let Family { name, kind, unit, help } = family;
         let suffix = kind.suffix();
@@ -119,11 +121,12 @@ impl<'a> Page<'a> {
 }
 
 impl Samples<'_> {
+    /// Writes a sample of a kind that has one suffix.
     pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) {
         self.part(self.suffix, labels, value);
     }
 
-    /// A sample of a kind that has several suffixes.
+    /// Writes a sample of a kind that has several suffixes.
     pub(super) fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
         self.out.push_str(self.name);
         self.out.push_str(suffix);
@@ -141,7 +144,7 @@ impl Samples<'_> {
     }
 }
 
-/// A label's value, in which either format escapes the same three characters.
+/// Writes a label's value. Both formats escape the same three characters in it.
 fn escape(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.find(['\\', '"', '\n']) {
@@ -158,164 +161,33 @@ fn escape(out: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::export::families::encode;
-    use crate::export::{EventSample, HostSample, HttpSample, Scrape, ServiceSample};
-    use crate::{Diagnostics, RateBasis, RejectionReason};
 
-    fn scrape() -> Scrape<'static> {
-        Scrape {
-            services: vec![
-                ServiceSample {
-                    name: "front",
-                    category: "a \"b\" \\ c\nd é",
-                    basis: RateBasis::Rolling,
-                    uptime: Some(Duration::from_millis(61_500)),
-                },
-                ServiceSample {
-                    name: "broken",
-                    category: "core",
-                    basis: RateBasis::Lifetime,
-                    uptime: None,
-                },
-            ],
-            events: vec![
-                EventSample {
-                    service: "front",
-                    event: "hit",
-                    total: u64::MAX,
-                    in_window: 750,
-                    per_second: 12.5,
-                    last_event_age: Some(Duration::ZERO),
-                    durations: None,
-                },
-                EventSample {
-                    service: "front",
-                    event: "miss",
-                    total: 0,
-                    in_window: 0,
-                    per_second: 0.0,
-                    last_event_age: None,
-                    durations: None,
-                },
-            ],
-            host: None,
-            rates: true,
-        }
+    const QUEUE: Family = Family {
+        name: "queue_bytes",
+        kind: Kind::Counter,
+        unit: Some("bytes"),
+        help: "Bytes that have waited.",
+    };
+
+    fn page(format: Format) -> String {
+        let mut out = String::new();
+        let mut page = Page::new(format, &mut out);
+        let mut family = page.family(&QUEUE);
+        family.sample(&[], 1);
+        family.sample(&[("a", "\\ \" \n é"), ("b", "")], 2.5);
+        page.end();
+        out
     }
 
     #[test]
-    fn text_to_the_letter() {
-        let expected = r#"# HELP tickring_service_info A hosted service: its category, and what its rate is: rolling (of the last 60 s) or lifetime (over the uptime).
-# TYPE tickring_service_info gauge
-tickring_service_info{service="front",category="a \"b\" \\ c\nd é",basis="rolling"} 1
-tickring_service_info{service="broken",category="core",basis="lifetime"} 1
-# HELP tickring_service_up Whether the figures of a service can be had: 0 while a source of its own fails.
-# TYPE tickring_service_up gauge
-tickring_service_up{service="front"} 1
-tickring_service_up{service="broken"} 0
-# HELP tickring_uptime_seconds Time since the service started.
-# TYPE tickring_uptime_seconds gauge
-tickring_uptime_seconds{service="front"} 61.5
-# HELP tickring_events_total Events since the service started.
-# TYPE tickring_events_total counter
-tickring_events_total{service="front",event="hit"} 18446744073709551615
-tickring_events_total{service="front",event="miss"} 0
-# HELP tickring_events_in_window Events of the last 60 s.
-# TYPE tickring_events_in_window gauge
-tickring_events_in_window{service="front",event="hit"} 750
-tickring_events_in_window{service="front",event="miss"} 0
-# HELP tickring_events_per_second Events a second, on the basis of the service.
-# TYPE tickring_events_per_second gauge
-tickring_events_per_second{service="front",event="hit"} 12.5
-tickring_events_per_second{service="front",event="miss"} 0
-# HELP tickring_last_event_age_seconds Time since the last event, to the second; not shown before the first.
-# TYPE tickring_last_event_age_seconds gauge
-tickring_last_event_age_seconds{service="front",event="hit"} 0
-"#;
-        assert_eq!(encode(&scrape(), Format::Text), expected);
-    }
-
-    #[test]
-    fn openmetrics_has_families_without_suffix_units_and_an_end() {
-        let text = encode(&scrape(), Format::OpenMetrics);
-        for part in [
-            "# TYPE tickring_service info\n# HELP tickring_service A hosted",
-            "\ntickring_service_info{service=\"front\",",
-            "# TYPE tickring_events counter\n# HELP tickring_events Events since",
-            "\ntickring_events_total{service=\"front\",event=\"miss\"} 0\n",
-            "# TYPE tickring_uptime_seconds gauge\n# UNIT tickring_uptime_seconds seconds\n# HELP",
-        ] {
-            assert!(text.contains(part), "{part} is missing in {text}");
-        }
-        assert!(text.ends_with("\n# EOF\n") && text.matches("# EOF").count() == 1);
-    }
-
-    #[test]
-    fn a_timed_event_has_a_histogram_in_seconds() {
-        let timer = crate::Timer::with_clock(crate::ManualClock::new());
-        timer.record(Duration::from_micros(1));
-        timer.record_n(Duration::from_millis(5), 2);
-        timer.record(Duration::from_secs(400));
-        let mut scrape = scrape();
-        scrape.events[1].durations = Some(timer.snapshot().since_start().clone());
-        let labels = "service=\"front\",event=\"miss\"";
-        let text = encode(&scrape, Format::Text);
-        for line in [
-            "# TYPE tickring_duration_seconds histogram",
-            &format!("tickring_duration_seconds_bucket{{{labels},le=\"0.000001\"}} 1"),
-            &format!("tickring_duration_seconds_bucket{{{labels},le=\"0.0025\"}} 1"),
-            &format!("tickring_duration_seconds_bucket{{{labels},le=\"0.005\"}} 3"),
-            &format!("tickring_duration_seconds_bucket{{{labels},le=\"1.0\"}} 3"),
-            &format!("tickring_duration_seconds_bucket{{{labels},le=\"300.0\"}} 3"),
-            &format!("tickring_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 4"),
-            &format!("tickring_duration_seconds_sum{{{labels}}} 400.010001"),
-            &format!("tickring_duration_seconds_count{{{labels}}} 4"),
-        ] {
-            assert!(text.lines().any(|there| there == line), "{line} is missing in {text}");
-        }
-        assert_eq!(text.matches("tickring_duration_seconds_bucket").count(), 22);
-        let text = encode(&scrape, Format::OpenMetrics);
-        let head = "# TYPE tickring_duration_seconds histogram\n# UNIT tickring_duration_seconds";
-        assert!(text.contains(head), "{text}");
-    }
-
-    #[test]
-    fn the_process_tells_of_itself_and_rates_can_be_left_out() {
-        let mut scrape = scrape();
-        scrape.rates = false;
-        scrape.host = Some(HostSample {
-            version: "1.2.3",
-            engine: Diagnostics {
-                timed_shards: 0,
-                ticker_starts: 1,
-                clock_lag: Duration::from_millis(250),
-                saturated_records: 3,
-                shards: 4,
-            },
-            rejected: vec![(RejectionReason::Malformed, 5), (RejectionReason::Negative, 0)],
-            http: Some(HttpSample { open: 6, most: 7, accepted: 8, accept_failures: 9 }),
-        });
-        let text = encode(&scrape, Format::Text);
-        for line in [
-            "tickring_build_info{version=\"1.2.3\"} 1",
-            "tickring_clock_lag_seconds 0.25",
-            "tickring_saturated_records_total 3",
-            "tickring_shards 4",
-            "tickring_rejected_total{reason=\"malformed\"} 5",
-            "tickring_rejected_total{reason=\"negative\"} 0",
-            "tickring_http_connections 6",
-            "tickring_http_connections_limit 7",
-            "tickring_http_accepted_total 8",
-            "tickring_http_accept_failures_total 9",
-        ] {
-            assert!(text.lines().any(|there| there == line), "{line} is missing in {text}");
-        }
-        assert!(!text.contains("per_second"));
-        // Help is written as it is: neither format's escapes may be needed.
-        let mut help = text.lines().filter(|line| line.starts_with("# HELP"));
-        assert!(help.all(|line| !line.contains(['\\', '"'])));
+    fn formats_differ_in_heads_and_ends() {
+        let samples = "queue_bytes_total 1\nqueue_bytes_total{a=\"\\\\ \\\" \\n é\",b=\"\"} 2.5\n";
+        let text = "# HELP queue_bytes_total Bytes that have waited.\n\
+                    # TYPE queue_bytes_total counter\n";
+        assert_eq!(page(Format::Text), format!("{text}{samples}"));
+        let openmetrics = "# TYPE queue_bytes counter\n# UNIT queue_bytes bytes\n\
+                           # HELP queue_bytes Bytes that have waited.\n";
+        assert_eq!(page(Format::OpenMetrics), format!("{openmetrics}{samples}# EOF\n"));
     }
 }

@@ -4,20 +4,21 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::exposition::{Family, Format, Kind, Page};
-use super::scrape::{HostSample, Scrape};
+use super::scrape::{ProcessSample, Scrape};
+use crate::fleet::RateBasis;
 
 const SERVICE: Family = Family {
     name: "tickring_service",
     kind: Kind::Info,
     unit: None,
-    help: "A hosted service: its category, and what its rate is: rolling (of the last 60 s) or \
-           lifetime (over the uptime).",
+    help: "A hosted service with its category and the basis of its rate: rolling (over the last \
+           60 s) or lifetime (over the uptime).",
 };
 const SERVICE_UP: Family = Family {
     name: "tickring_service_up",
     kind: Kind::Gauge,
     unit: None,
-    help: "Whether the figures of a service can be had: 0 while a source of its own fails.",
+    help: "Whether the figures of a service are available: 1, or 0 while a source of its figures fails.",
 };
 const EVENTS: Family = Family {
     name: "tickring_events",
@@ -29,25 +30,25 @@ const IN_WINDOW: Family = Family {
     name: "tickring_events_in_window",
     kind: Kind::Gauge,
     unit: None,
-    help: "Events of the last 60 s.",
+    help: "Events in the last 60 s.",
 };
 const PER_SECOND: Family = Family {
     name: "tickring_events_per_second",
     kind: Kind::Gauge,
     unit: None,
-    help: "Events a second, on the basis of the service.",
+    help: "Events per second, on the basis of the service.",
 };
 const LAST_EVENT_AGE: Family = Family {
     name: "tickring_last_event_age_seconds",
     kind: Kind::Gauge,
     unit: Some("seconds"),
-    help: "Time since the last event, to the second; not shown before the first.",
+    help: "Time since the last event, in whole seconds; absent before the first event.",
 };
 const DURATION: Family = Family {
     name: "tickring_duration_seconds",
     kind: Kind::Histogram,
     unit: Some("seconds"),
-    help: "How long timed events took, since the service started.",
+    help: "Durations of timed events since the service started.",
 };
 const UPTIME: Family = Family {
     name: "tickring_uptime_seconds",
@@ -65,55 +66,55 @@ const CLOCK_LAG: Family = Family {
     name: "tickring_clock_lag_seconds",
     kind: Kind::Gauge,
     unit: Some("seconds"),
-    help: "How late the second is in which events are counted now; 0 in a healthy process.",
+    help: "How far the second in which events are counted lags behind the clock; 0 in a healthy process.",
 };
 const SATURATED: Family = Family {
     name: "tickring_saturated_records",
     kind: Kind::Counter,
     unit: None,
-    help: "Records that did not fit their second and are missing from the rate, but not from the \
-           total.",
+    help: "Records that exceeded what one second can hold. They are in the total, but not in the \
+           rate.",
 };
 const SHARDS: Family = Family {
     name: "tickring_shards",
     kind: Kind::Gauge,
     unit: None,
-    help: "Rings of counts made for recording threads so far; they are used again, never freed.",
+    help: "Shards made for recording threads so far. They are reused, never freed.",
 };
 const REJECTED: Family = Family {
     name: "tickring_rejected",
     kind: Kind::Counter,
     unit: None,
-    help: "Pieces of input that could not be used, by reason.",
+    help: "Rejected pieces of input, by reason.",
 };
 const CONNECTIONS: Family = Family {
     name: "tickring_http_connections",
     kind: Kind::Gauge,
     unit: None,
-    help: "HTTP connections that are open.",
+    help: "Open HTTP connections.",
 };
 const CONNECTIONS_LIMIT: Family = Family {
     name: "tickring_http_connections_limit",
     kind: Kind::Gauge,
     unit: None,
-    help: "HTTP connections that are served at a time; more have to wait.",
+    help: "The most HTTP connections that are open at a time; further ones wait.",
 };
 const ACCEPTED: Family = Family {
     name: "tickring_http_accepted",
     kind: Kind::Counter,
     unit: None,
-    help: "HTTP connections accepted.",
+    help: "Accepted HTTP connections.",
 };
 const ACCEPT_FAILURES: Family = Family {
     name: "tickring_http_accept_failures",
     kind: Kind::Counter,
     unit: None,
-    help: "Failures to accept an HTTP connection, as for want of file descriptors.",
+    help: "Failures to accept an HTTP connection, for example for lack of file descriptors.",
 };
 
-/// The document of a scrape. Allocates for the document, not for its samples.
+/// The document of a scrape. Allocates memory for the document, but not for each sample.
 pub(crate) fn encode(scrape: &Scrape<'_>, format: Format) -> String {
-    // A sample takes about a hundred bytes, and an event has four.
+    // A sample takes about a hundred bytes, and an event has four samples.
     let mut out = String::with_capacity(8192 + 400 * scrape.events.len());
     let mut page = Page::new(format, &mut out);
     write(scrape, &mut page);
@@ -121,12 +122,12 @@ pub(crate) fn encode(scrape: &Scrape<'_>, format: Format) -> String {
     out
 }
 
-/// All samples of a family stand together, as both formats ask for.
+/// Writes all samples of a family together, as both formats require.
 fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) {
     services(scrape, page);
     events(scrape, page);
-    if let Some(host) = &scrape.host {
-        process(host, page);
+    if let Some(process) = &scrape.process {
+        process_families(process, page);
     }
 }
 
@@ -134,8 +135,8 @@ fn services(scrape: &Scrape<'_>, page: &mut Page<'_>) {
     let mut family = page.family(&SERVICE);
     for service in &scrape.services {
         let basis = match service.basis {
-            crate::fleet::RateBasis::Rolling => "rolling",
-            crate::fleet::RateBasis::Lifetime => "lifetime",
+            RateBasis::Rolling => "rolling",
+            RateBasis::Lifetime => "lifetime",
         };
         let labels = [("service", service.name), ("category", service.category), ("basis", basis)];
         family.sample(&labels, 1);
@@ -176,7 +177,7 @@ fn events(scrape: &Scrape<'_>, page: &mut Page<'_>) {
     }
 }
 
-/// Nothing at all where no event is timed.
+/// Writes the durations of timed events; no family at all if there are none.
 fn durations(scrape: &Scrape<'_>, page: &mut Page<'_>) {
     let timed = scrape.events.iter().filter_map(|event| Some((event, event.durations.as_ref()?)));
     let mut timed = timed.peekable();
@@ -197,7 +198,8 @@ fn durations(scrape: &Scrape<'_>, page: &mut Page<'_>) {
     }
 }
 
-/// With a point, as `OpenMetrics` wants the bounds of a histogram, and without an exponent.
+/// Writes the upper bound of a bucket: with a decimal point, as `OpenMetrics` requires, and without
+/// an exponent.
 fn write_bound(le: &mut String, bound: Option<Duration>) {
     // Writing to a string can't fail.
     let _ = match bound.map(|bound| bound.as_secs_f64()) {
@@ -207,18 +209,18 @@ fn write_bound(le: &mut String, bound: Option<Duration>) {
     };
 }
 
-fn process(host: &HostSample, page: &mut Page<'_>) {
-    page.family(&BUILD).sample(&[("version", host.version)], 1);
-    page.family(&CLOCK_LAG).sample(&[], host.engine.clock_lag.as_secs_f64());
-    page.family(&SATURATED).sample(&[], host.engine.saturated_records);
-    page.family(&SHARDS).sample(&[], host.engine.shards);
+fn process_families(process: &ProcessSample, page: &mut Page<'_>) {
+    page.family(&BUILD).sample(&[("version", process.version)], 1);
+    page.family(&CLOCK_LAG).sample(&[], process.engine.clock_lag.as_secs_f64());
+    page.family(&SATURATED).sample(&[], process.engine.saturated_records);
+    page.family(&SHARDS).sample(&[], process.engine.shards);
     let mut family = page.family(&REJECTED);
-    for (reason, count) in &host.rejected {
+    for (reason, count) in &process.rejected {
         family.sample(&[("reason", reason.as_str())], count);
     }
-    if let Some(http) = &host.http {
+    if let Some(http) = &process.http {
         page.family(&CONNECTIONS).sample(&[], http.open);
-        page.family(&CONNECTIONS_LIMIT).sample(&[], http.most);
+        page.family(&CONNECTIONS_LIMIT).sample(&[], http.limit);
         page.family(&ACCEPTED).sample(&[], http.accepted);
         page.family(&ACCEPT_FAILURES).sample(&[], http.accept_failures);
     }

@@ -1,8 +1,12 @@
-//! Documents made of plain values. Nothing here reads a meter, a clock or a socket.
+//! Documents made of plain values: the exposition that Prometheus reads, and the targets of its
+//! service discovery. Nothing here reads a meter, a clock or a socket.
 
 pub(crate) mod discovery;
 pub(crate) mod exposition;
 pub(crate) mod families;
 mod scrape;
 
-pub(crate) use scrape::{EventSample, HostSample, HttpSample, Scrape, ServiceSample};
+pub(crate) use scrape::{EventSample, HttpSample, ProcessSample, Scrape, ServiceSample};
+
+#[cfg(test)]
+mod tests;

@@ -1,31 +1,34 @@
-//! What a scrape shows, as plain values.
+//! The figures that a scrape shows, as plain values.
 
 use std::time::Duration;
 
 use crate::engine::{Diagnostics, SinceStart};
 use crate::fleet::{RateBasis, RejectionReason};
 
-/// The figures of services, and of the process if it is asked for as well.
+/// The figures of services, and of the process.
 #[derive(Debug, Default)]
 pub(crate) struct Scrape<'a> {
-    /// One for each service, whether its figures can be had or not.
+    /// One for each service, whether its figures are available or not.
     pub(crate) services: Vec<ServiceSample<'a>>,
-    /// One for each event of those services whose figures can be had.
+    /// One for each event of the services whose figures are available.
     pub(crate) events: Vec<EventSample<'a>>,
-    pub(crate) host: Option<HostSample>,
-    /// Whether rates are shown as well: Prometheus can compute its own.
+    /// The process itself, if it is shown as well.
+    pub(crate) process: Option<ProcessSample>,
+    /// Whether rates are shown as well. Prometheus can compute them from totals.
     pub(crate) rates: bool,
 }
 
+/// A service of a scrape.
 #[derive(Debug)]
 pub(crate) struct ServiceSample<'a> {
     pub(crate) name: &'a str,
     pub(crate) category: &'a str,
     pub(crate) basis: RateBasis,
-    /// Nothing if the figures can't be had.
+    /// `None` if the figures are unavailable.
     pub(crate) uptime: Option<Duration>,
 }
 
+/// The figures of an event.
 #[derive(Debug)]
 pub(crate) struct EventSample<'a> {
     pub(crate) service: &'a str,
@@ -35,27 +38,32 @@ pub(crate) struct EventSample<'a> {
     /// On the basis of the service.
     pub(crate) per_second: f64,
     pub(crate) last_event_age: Option<Duration>,
-    /// If the event is timed.
+    /// `None` if the event is not timed.
     pub(crate) durations: Option<SinceStart>,
 }
 
+/// The figures of the process.
 #[derive(Debug)]
-pub(crate) struct HostSample {
+pub(crate) struct ProcessSample {
     pub(crate) version: &'static str,
     pub(crate) engine: Diagnostics,
     pub(crate) rejected: Vec<(RejectionReason, u64)>,
+    /// `None` unless the crate's HTTP server runs.
     pub(crate) http: Option<HttpSample>,
 }
 
+/// The connections of the HTTP server.
 #[derive(Debug)]
 pub(crate) struct HttpSample {
     pub(crate) open: u64,
-    pub(crate) most: u64,
+    /// The limit of open connections.
+    pub(crate) limit: u64,
     pub(crate) accepted: u64,
     pub(crate) accept_failures: u64,
 }
 
 impl EventSample<'_> {
+    /// The labels that all samples of the event have.
     pub(super) fn labels(&self) -> [(&'static str, &str); 2] {
         [("service", self.service), ("event", self.event)]
     }

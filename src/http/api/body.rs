@@ -12,11 +12,11 @@ use hyper::body::Body;
 use super::response::Refusal;
 use crate::http::Limits;
 
-/// How much of a body that is too large is read and thrown away, for the answer to reach a
-/// client that sends first and reads after: closing on unread bytes would reset the connection.
+/// How many bytes of a body that is too large are read and discarded. A client may send everything
+/// before it reads the answer, and closing on unread bytes would reset the connection.
 const DISCARDED: usize = 1024 * 1024;
 
-/// The body in full, unless it is too large, too slow or broken.
+/// Reads the whole body, unless it is too large, too slow or broken.
 pub(crate) async fn read<B>(body: B, limits: &Limits) -> Result<Bytes, Refusal>
 where
     B: Body,

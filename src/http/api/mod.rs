@@ -2,9 +2,7 @@
 
 mod body;
 mod bulk;
-mod documents;
 mod events;
-mod negotiate;
 mod query;
 pub(crate) mod response;
 mod route;

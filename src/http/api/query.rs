@@ -3,23 +3,26 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// The parameters that any route knows. Others are ignored; one that is known may come once.
+/// The parameters that any route knows. Unknown parameters are ignored; a known one may be given
+/// once.
 #[derive(Debug)]
 pub(crate) struct Query<'a> {
-    /// The service that is asked for.
+    /// The name of the service that is asked for.
     pub(crate) service: Option<Cow<'a, str>>,
-    /// Whether the seconds of the window are wanted one by one.
+    /// Whether the document shows each second of the window.
     pub(crate) series: bool,
-    /// Whether services with a listener of their own are wanted as well.
+    /// Whether `/metrics` shows services that have a dedicated listener as well.
     pub(crate) own_ports: bool,
-    /// Whether rates are wanted; by default the server decides.
+    /// Whether `/metrics` shows rates; `None` leaves it to the router.
     pub(crate) rates: Option<bool>,
 }
 
-/// Why a query can't be understood.
+/// Why a query was refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum QueryError {
+    /// A parameter was given twice.
     Twice(&'static str),
+    /// A parameter is neither 0 nor 1.
     NotASwitch { name: &'static str, value: String },
 }
 
@@ -28,15 +31,15 @@ impl fmt::Display for QueryError {
         match self {
             Self::Twice(name) => write!(f, "parameter {name} is given twice: give it once"),
             Self::NotASwitch { name, value } => {
-                write!(f, "parameter {name} is {value:?}: it is 0 or 1")
+                write!(f, "parameter {name} is {value:?}: it must be 0 or 1")
             }
         }
     }
 }
 
 impl<'a> Query<'a> {
-    /// Reads what follows the question mark. Bytes that aren't UTF-8 become U+FFFD, which is in
-    /// no service's name.
+    /// Reads the text after the question mark. Bytes that aren't UTF-8 become U+FFFD, which no
+    /// service has in its name.
     pub(crate) fn parse(query: &'a str) -> Result<Self, QueryError> {
         let (mut service, mut series, mut own_ports, mut rates) = (None, None, None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {

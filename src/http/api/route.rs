@@ -1,16 +1,14 @@
 //! Paths and their methods.
 
-use std::borrow::Cow;
-
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-/// What a path stands for.
+/// What a path stands for. Names are decoded.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Route<'a> {
+pub(crate) enum Route {
     EventRate,
-    EventRateOf(Cow<'a, str>),
-    Events(Cow<'a, str>),
+    EventRateOf(String),
+    Events(String),
     Services,
     Health,
     Live,
@@ -19,14 +17,14 @@ pub(crate) enum Route<'a> {
     Discovery,
 }
 
-impl<'a> Route<'a> {
-    /// All of them, for who asks for something else.
+impl Route {
+    /// All paths, for the answer to an unknown one.
     pub(crate) const ALL: &'static str = "/api/v1/event-rate, /api/v1/services, \
         /api/v1/services/NAME/event-rate, /api/v1/services/NAME/events, /health, /health/live, \
         /health/ready, /metrics, /sd";
 
     /// The route of a path, whose variable part may be percent-encoded.
-    pub(crate) fn find(path: &'a str) -> Option<Self> {
+    pub(crate) fn find(path: &str) -> Option<Self> {
         Some(match path {
             "/api/v1/event-rate" => Self::EventRate,
             "/api/v1/services" => Self::Services,
@@ -37,7 +35,7 @@ impl<'a> Route<'a> {
             "/sd" => Self::Discovery,
             _ => {
                 let (name, rest) = path.strip_prefix("/api/v1/services/")?.split_once('/')?;
-                let name = percent_decode_str(name).decode_utf8_lossy();
+                let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
                 match rest {
                     "event-rate" => Self::EventRateOf(name),
                     "events" => Self::Events(name),
@@ -47,20 +45,22 @@ impl<'a> Route<'a> {
         })
     }
 
-    /// Whether the answer is the longer the more services there are.
-    pub(crate) fn is_of_all_services(&self) -> bool {
+    /// Whether the size of the response grows with the number of services.
+    pub(crate) fn is_bulk(&self) -> bool {
         matches!(self, Self::Services | Self::Metrics | Self::Discovery)
     }
 
+    /// Whether a request has a body that matters.
     pub(crate) fn takes_body(&self) -> bool {
         matches!(self, Self::Events(_))
     }
 
+    /// The methods that the path takes.
     pub(crate) fn methods(&self) -> &'static [Method] {
         if self.takes_body() { &[Method::POST] } else { &[Method::GET, Method::HEAD] }
     }
 
-    /// The methods as a header's value.
+    /// The same methods, as the value of the header `Allow`.
     pub(crate) fn allow(&self) -> &'static str {
         if self.takes_body() { "POST" } else { "GET, HEAD" }
     }

@@ -1,6 +1,5 @@
 //! From a request to its answer, without a socket.
 
-use std::collections::HashSet;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,26 +8,28 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Body;
-use hyper::header::{CONTENT_LENGTH, HOST};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::header::CONTENT_LENGTH;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::Semaphore;
 
-use super::documents::{Accepted, Health, Listed, Overview, Word};
+use super::body;
+use super::bulk::MAX_BULK;
 use super::events::Batch;
 use super::query::Query;
-use super::response::{Answer, Refusal, closing, error, json, method_not_allowed};
+use super::response::{
+    Accepted, Answer, Health, ProbeStatus, Refusal, closing, error, json, method_not_allowed,
+};
 use super::route::Route;
-use super::{body, scrape};
-use crate::export::HostSample;
-use crate::export::discovery::{self, Listening};
+use crate::export::discovery::Listening;
 use crate::fleet::{EventRate, Registry, Rejections, Service};
 use crate::http::Limits;
-use crate::http::counters::State;
+use crate::http::counters::Running;
 
-/// Answers requests about the services of a registry. Clones answer from the same state.
+/// Answers requests about the services of a registry.
 ///
-/// [`Server`](crate::http::Server) serves one; a service with an HTTP server of its own can hand the
-/// paths of this one to [`handle`](Self::handle). Which paths there are is told in the
-/// [module](crate::http).
+/// A [`Server`](crate::http::Server) serves a router. A service that has an HTTP server already can
+/// pass the paths of the [module's table](crate::http) to [`handle`](Self::handle) instead. Clones
+/// of a router share its bound on [long responses](crate::http#what-bounds-the-memory).
 ///
 /// ```
 /// use hyper::{Request, StatusCode};
@@ -42,80 +43,166 @@ use crate::http::counters::State;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Router {
-    pub(crate) options: Arc<Options>,
-    pub(crate) state: Arc<State>,
-    /// The service that is meant when a request names none.
+    pub(super) options: Arc<Options>,
+    /// The places of bulk responses.
+    pub(super) bulk: Arc<Semaphore>,
+    /// The service that a request means if it names none.
     service: Arc<str>,
-    listener: Option<Here>,
+    /// `None` unless a [`Server`](crate::http::Server) serves this router.
+    pub(super) listener: Option<Listener>,
 }
 
 /// The listener that a router answers for.
-#[derive(Clone, Copy, Debug)]
-struct Here {
-    address: SocketAddr,
-    /// Whether it is the own one of a service, rather than the host's.
-    own: bool,
+#[derive(Clone, Debug)]
+pub(super) struct Listener {
+    pub(super) running: Arc<Running>,
+    pub(super) address: SocketAddr,
+    /// Whether it belongs to one service, rather than to all of them.
+    pub(super) dedicated: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) registry: Registry,
-    pub(crate) limits: Limits,
-    pub(crate) rejections: Option<Rejections>,
-    pub(crate) rates: bool,
+pub(super) struct Options {
+    pub(super) registry: Registry,
+    pub(super) limits: Limits,
+    pub(super) rejections: Option<Rejections>,
+    pub(super) rates: bool,
 }
 
 impl Router {
-    /// A router for the services of `registry`. `service` is the one that is meant where a
-    /// request names none.
+    /// A router for the services of `registry`. A request that names no service means `service`.
+    ///
+    /// ```
+    /// use hyper::Request;
+    /// use tickring::{Registry, Service, http::Router};
+    ///
+    /// let registry = Registry::new();
+    /// for name in ["data-api", "sports-data"] {
+    ///     registry.register(Service::from_catalogue(name).unwrap()).unwrap();
+    /// }
+    /// let router = Router::new(registry, "data-api");
+    /// for path in ["/api/v1/event-rate", "/api/v1/event-rate?service=sports-data"] {
+    ///     let request = Request::get(path).body(bytes::Bytes::new()).unwrap();
+    ///     assert!(router.answer(&request).status().is_success());
+    /// }
+    /// ```
     #[must_use]
     pub fn new(registry: Registry, service: impl Into<String>) -> Self {
         let limits = Limits::default();
         let options = Options { registry, limits, rejections: None, rates: true };
         Self {
             options: Arc::new(options),
-            state: Arc::new(State::new()),
+            bulk: Arc::new(Semaphore::new(MAX_BULK)),
             service: service.into().into(),
             listener: None,
         }
     }
 
-    /// The limits of a request's body. The other limits are a [`Server`](crate::http::Server)'s.
+    /// Replaces the default limits, those of a [`Server`](crate::http::Server) of this router
+    /// included.
+    ///
+    /// ```
+    /// use tickring::Registry;
+    /// use tickring::http::{Limits, Router};
+    ///
+    /// let mut limits = Limits::default();
+    /// limits.body_bytes = 4096;
+    /// let router = Router::new(Registry::new(), "data-api").limits(limits);
+    /// ```
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         Arc::make_mut(&mut self.options).limits = limits;
         self
     }
 
-    /// Input that was turned away elsewhere, to be shown with the services.
+    /// Shows counts of rejected input in `/api/v1/services` and `/metrics`. They are usually those
+    /// of a `StatsD` listener, which is given a clone.
+    ///
+    /// ```
+    /// use hyper::Request;
+    /// use tickring::http::Router;
+    /// use tickring::{Registry, Rejections};
+    ///
+    /// let rejections = Rejections::new();
+    /// let router = Router::new(Registry::new(), "data-api").rejections(rejections.clone());
+    /// let request = Request::get("/metrics").body(bytes::Bytes::new()).unwrap();
+    /// assert!(router.answer(&request).status().is_success());
+    /// ```
     #[must_use]
     pub fn rejections(mut self, rejections: Rejections) -> Self {
         Arc::make_mut(&mut self.options).rejections = Some(rejections);
         self
     }
 
-    /// Whether `/metrics` shows `tickring_events_per_second` where a request doesn't say by
-    /// `rates=0` or `rates=1`. It does by default; Prometheus can do without, since it computes
-    /// rates of its own.
+    /// Whether `/metrics` shows `tickring_events_per_second` where a request says neither `rates=0`
+    /// nor `rates=1`. It does by default. Prometheus doesn't need this figure: it computes rates
+    /// from totals.
+    ///
+    /// ```
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::new(), "data-api").rates(false);
+    /// ```
     #[must_use]
     pub fn rates(mut self, rates: bool) -> Self {
         Arc::make_mut(&mut self.options).rates = rates;
         self
     }
 
-    /// The same for a listener, with that listener's service for requests that name none.
-    pub(crate) fn listener(&self, listening: &Listening) -> Self {
+    /// The same router for a listener of a running server. Its default service is the listener's.
+    pub(crate) fn for_listener(&self, running: &Arc<Running>, listening: &Listening) -> Self {
         let service = listening.service.as_deref().map_or_else(|| self.service.clone(), Arc::from);
-        let here = Here { address: listening.address, own: listening.service.is_some() };
-        Self { service, listener: Some(here), ..self.clone() }
+        let listener = Listener {
+            running: Arc::clone(running),
+            address: listening.address,
+            dedicated: listening.service.is_some(),
+        };
+        Self { service, listener: Some(listener), ..self.clone() }
     }
 
-    pub(crate) fn service(&self) -> Option<Arc<Service>> {
-        self.options.registry.get(&self.service)
+    /// The name of the service that a request means if it names none.
+    pub(crate) fn service(&self) -> &str {
+        &self.service
     }
 
-    /// The answer to a request as it comes from a connection: reads the body, within the
-    /// limits, if the route takes one.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.options.registry
+    }
+
+    /// The limits that were set, or the default ones.
+    pub(crate) fn current_limits(&self) -> &Limits {
+        &self.options.limits
+    }
+
+    /// Answers a request as it comes from a connection. Reads the body, within the limits, if the
+    /// route takes one.
+    ///
+    /// A long response is made on the blocking threads of the tokio runtime where there are many
+    /// events.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use http_body_util::Full;
+    /// use hyper::{Request, StatusCode};
+    /// use tickring::{Registry, Service, http::Router};
+    ///
+    /// let registry = Registry::new();
+    /// let service = registry.register(Service::from_catalogue("data-api")?)?;
+    /// let router = Router::new(registry, "data-api");
+    /// let body = Full::<bytes::Bytes>::from(r#"{"event":"request","count":3}"#);
+    /// let request = Request::post("/api/v1/services/data-api/events").body(body)?;
+    ///
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    /// let response = runtime.block_on(router.handle(request));
+    /// assert_eq!(response.status(), StatusCode::ACCEPTED);
+    /// assert_eq!(service.snapshot()?.total(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it isn't polled on a tokio runtime whose time driver is enabled.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
     where
         B: Body,
@@ -124,25 +211,46 @@ impl Router {
         let (head, incoming) = request.into_parts();
         let route = Route::find(head.uri.path());
         let takes_body = route.as_ref().is_some_and(Route::takes_body);
-        let is_long = route.as_ref().is_some_and(Route::is_of_all_services);
         let body = if takes_body && head.method == Method::POST {
             match body::read(incoming, &self.options.limits).await {
                 Ok(body) => body,
-                // What is left of the body stands in the way of a next request.
+                // The rest of the body stands where the next request would begin.
                 Err(refusal) => return closing(refusal.into()),
             }
         } else {
             Bytes::new()
         };
         let request = Request::from_parts(head, body);
-        if is_long { self.answer_at_length(request).await } else { self.answer(&request) }
+        match route {
+            Some(route) if route.is_bulk() => self.answer_bulk(request, route).await,
+            route => self.answer_route(&request, route),
+        }
     }
 
-    /// The answer to a request with its whole body. Should the code behind a route panic, that
-    /// is status 500 and nothing else.
+    /// Answers a request whose body is there already. If the code behind a route panics, the
+    /// answer is status 500, and nothing else is affected.
+    ///
+    /// ```
+    /// use hyper::{Request, StatusCode};
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::new(), "data-api");
+    /// let status = |path| {
+    ///     let request = Request::get(path).body(bytes::Bytes::new()).unwrap();
+    ///     router.answer(&request).status()
+    /// };
+    /// assert_eq!(status("/health/live"), StatusCode::OK);
+    /// // No such service is registered.
+    /// assert_eq!(status("/health"), StatusCode::NOT_FOUND);
+    /// ```
     #[must_use]
     pub fn answer(&self, request: &Request<Bytes>) -> Response<Full<Bytes>> {
-        let mut answer = caught(request.uri().path(), || self.route(request));
+        self.answer_route(request, Route::find(request.uri().path()))
+    }
+
+    /// The answer to a request for this route; `None` if its path is unknown.
+    pub(super) fn answer_route(&self, request: &Request<Bytes>, route: Option<Route>) -> Answer {
+        let mut answer = caught(request.uri().path(), || self.dispatch(request, route));
         if request.method() == Method::HEAD {
             let length = answer.body().size_hint().exact().unwrap_or(0);
             answer.headers_mut().insert(CONTENT_LENGTH, length.into());
@@ -151,9 +259,9 @@ impl Router {
         answer
     }
 
-    fn route(&self, request: &Request<Bytes>) -> Result<Answer, Refusal> {
-        let path = request.uri().path();
-        let Some(route) = Route::find(path) else {
+    fn dispatch(&self, request: &Request<Bytes>, route: Option<Route>) -> Result<Answer, Refusal> {
+        let Some(route) = route else {
+            let path = request.uri().path();
             let why = format_args!("unknown path {path:?}: there are {}", Route::ALL);
             return Err(Refusal::new(StatusCode::NOT_FOUND, why));
         };
@@ -168,18 +276,15 @@ impl Router {
             Route::Events(name) => self.events(&name, request.body()),
             Route::Services => Ok(self.services()),
             Route::Health => self.health(),
-            Route::Live => Ok(json(StatusCode::OK, &Word { status: "live" })),
+            Route::Live => Ok(json(StatusCode::OK, &ProbeStatus { status: "live" })),
+            Route::Ready => Ok(self.ready()),
             Route::Metrics => self.metrics(&query, request.headers()),
             Route::Discovery => Ok(self.discovery(request.headers())),
-            Route::Ready if self.state.is_draining() => {
-                Ok(json(StatusCode::SERVICE_UNAVAILABLE, &Word { status: "draining" }))
-            }
-            Route::Ready => Ok(json(StatusCode::OK, &Word { status: "ready" })),
         }
     }
 
-    /// The service of this name, or of this listener.
-    fn named(&self, name: Option<&str>) -> Result<Arc<Service>, Refusal> {
+    /// The service with this name, or the default service.
+    pub(super) fn named(&self, name: Option<&str>) -> Result<Arc<Service>, Refusal> {
         let name = name.unwrap_or(&self.service);
         self.options.registry.get(name).ok_or_else(|| {
             let services = self.options.registry.services();
@@ -203,57 +308,13 @@ impl Router {
         Ok(json(StatusCode::ACCEPTED, &Accepted { accepted: batch.record() }))
     }
 
-    fn services(&self) -> Answer {
-        let services = self.options.registry.services();
-        let services = services.iter().map(|service| Listed::from(&**service)).collect();
-        let rejected = self.options.rejections.iter().flat_map(Rejections::iter);
-        let rejected = rejected.map(|(reason, count)| (reason.as_str(), count)).collect();
-        json(StatusCode::OK, &Overview { services, rejected })
-    }
-
-    fn metrics(&self, query: &Query<'_>, headers: &HeaderMap) -> Result<Answer, Refusal> {
-        let all = self.options.registry.services();
-        let of_one = match (&query.service, self.listener) {
-            (Some(name), _) => Some(self.named(Some(name))?),
-            (None, Some(Here { own: true, .. })) => Some(self.named(None)?),
-            (None, _) => None,
-        };
-        let left_out = self.left_out(query);
-        let services: Vec<&Service> = if let Some(service) = &of_one {
-            vec![service]
+    fn ready(&self) -> Answer {
+        let draining = self.listener.as_ref().is_some_and(|here| here.running.drain.is_draining());
+        if draining {
+            json(StatusCode::SERVICE_UNAVAILABLE, &ProbeStatus { status: "draining" })
         } else {
-            let wanted = |service: &&Service| !left_out.contains(service.name());
-            all.iter().map(|service| &**service).filter(wanted).collect()
-        };
-        let host = of_one.is_none().then(|| self.host_sample());
-        let rates = query.rates.unwrap_or(self.options.rates);
-        Ok(scrape::answer(&scrape::scrape(&services, host, rates), headers))
-    }
-
-    /// Services that are scraped on a listener of their own.
-    fn left_out(&self, query: &Query<'_>) -> HashSet<&str> {
-        let Some(here) = self.listener.filter(|_| !query.own_ports) else {
-            return HashSet::new();
-        };
-        let own = discovery::own_listeners(self.state.listening(), here.address);
-        own.map(|(service, _)| service).collect()
-    }
-
-    fn host_sample(&self) -> HostSample {
-        HostSample {
-            version: env!("CARGO_PKG_VERSION"),
-            engine: crate::engine::diagnostics(),
-            rejected: self.options.rejections.iter().flat_map(Rejections::iter).collect(),
-            http: self.state.sample(self.options.limits.max_connections),
+            json(StatusCode::OK, &ProbeStatus { status: "ready" })
         }
-    }
-
-    fn discovery(&self, headers: &HeaderMap) -> Answer {
-        let services = self.options.registry.services();
-        let here = self.listener.map(|here| here.address);
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let targets = discovery::targets(&services, self.state.listening(), here, host);
-        json(StatusCode::OK, &targets)
     }
 
     fn health(&self) -> Result<Answer, Refusal> {
@@ -281,9 +342,9 @@ impl Router {
     }
 }
 
-/// What `route` answers, or 500 if it panics.
+/// The answer that `route` makes, or 500 if it panics.
 fn caught(path: &str, route: impl FnOnce() -> Result<Answer, Refusal>) -> Answer {
-    // What a route shares with others are registries and counts, which are whole at any time.
+    // A route shares only registries and counts with others, and those are consistent at any time.
     match catch_unwind(AssertUnwindSafe(route)) {
         Ok(Ok(answer)) => answer,
         Ok(Err(refusal)) => refusal.into(),
@@ -295,12 +356,12 @@ fn caught(path: &str, route: impl FnOnce() -> Result<Answer, Refusal>) -> Answer
     }
 }
 
-/// 503 for figures that can't be had, with a word in the log.
+/// 503 if a service's figures are unavailable, with a line in the log.
 fn status_of(document: &EventRate) -> StatusCode {
     match document {
         EventRate::Figures(_) => StatusCode::OK,
         EventRate::Unavailable { service, error, .. } => {
-            tracing::warn!(service, error, "the figures of a service can't be had");
+            tracing::warn!(service, error, "the figures of a service are unavailable");
             StatusCode::SERVICE_UNAVAILABLE
         }
     }

@@ -1,4 +1,5 @@
-//! `/metrics`: from the registry to a document.
+//! `/metrics`: from the registry to a document, in the format and the encoding that the client
+//! prefers.
 
 use std::io::Write;
 
@@ -7,25 +8,26 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::header::{CONTENT_ENCODING, HeaderValue, VARY};
 use hyper::{HeaderMap, StatusCode};
+use mediatype::{MediaType, MediaTypeList, Name, ReadParams};
 
-use super::negotiate;
 use super::response::{Answer, document};
+use crate::export::exposition::Format;
 use crate::export::families::encode;
-use crate::export::{EventSample, HostSample, Scrape, ServiceSample};
+use crate::export::{EventSample, ProcessSample, Scrape, ServiceSample};
 use crate::fleet::{Moments, Service};
 
 /// The figures of these services now, as of one moment for all services on the same clock. A
 /// service whose source fails is shown without figures, and the log names it.
 pub(crate) fn scrape<'a>(
     services: &[&'a Service],
-    host: Option<HostSample>,
+    process: Option<ProcessSample>,
     rates: bool,
 ) -> Scrape<'a> {
     let events = services.iter().map(|service| service.events().len()).sum();
     let mut scrape = Scrape {
         services: Vec::with_capacity(services.len()),
         events: Vec::with_capacity(events),
-        host,
+        process,
         rates,
     };
     let mut moments = Moments::default();
@@ -57,11 +59,11 @@ pub(crate) fn scrape<'a>(
     scrape
 }
 
-/// A scrape in the format and the encoding that the client prefers.
+/// The document of a scrape, in the format and the encoding that the client prefers.
 pub(crate) fn answer(scrape: &Scrape<'_>, headers: &HeaderMap) -> Answer {
-    let format = negotiate::format(joined(headers, "accept").as_deref());
+    let format = format(joined(headers, "accept").as_deref());
     let text = encode(scrape, format).into_bytes();
-    let zip = negotiate::takes_gzip(joined(headers, "accept-encoding").as_deref());
+    let zip = accepts_gzip(joined(headers, "accept-encoding").as_deref());
     let body = if zip { gzip(&text) } else { text };
     let mut answer = document(StatusCode::OK, format.content_type(), Bytes::from(body));
     let headers = answer.headers_mut();
@@ -72,7 +74,7 @@ pub(crate) fn answer(scrape: &Scrape<'_>, headers: &HeaderMap) -> Answer {
     answer
 }
 
-/// The lines of a header as one list. What isn't ASCII is as good as not there.
+/// All values of a header as one list, without those that aren't ASCII.
 fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
     lines.map(str::to_owned).reduce(|all, line| all + "," + &line)
@@ -82,6 +84,70 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
     let written = encoder.write_all(text).and_then(|()| encoder.finish());
     written.expect("writing to memory does not fail")
+}
+
+/// The format that a client with this `Accept` header prefers. The text format is the fallback: for
+/// a client that sends no header, prefers neither, or accepts neither.
+fn format(accept: Option<&str>) -> Format {
+    let accept = accept.unwrap_or("");
+    let text = quality(accept, "text", "plain", "0.0.4");
+    let openmetrics = quality(accept, "application", "openmetrics-text", "1.0.0");
+    if openmetrics > text { Format::OpenMetrics } else { Format::Text }
+}
+
+/// The weight that the most specific matching range gives to a media type of this version, or 0 if
+/// none matches. Ranges that can't be read are skipped.
+fn quality(accept: &str, ty: &str, subty: &str, version: &str) -> f32 {
+    let ranges = MediaTypeList::new(accept).filter_map(Result::ok);
+    let fits = ranges.filter_map(|range| {
+        let specific = specificity(&range, ty, subty, version)?;
+        Some((specific, q(range.get_param(Name::new_unchecked("q")).map(|q| q.as_str()))?))
+    });
+    // Of equally specific ranges, the one with the largest weight counts.
+    fits.max_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal))
+        .map_or(0.0, |fit| fit.1)
+}
+
+/// How specific a range is; `None` if the media type is not in it.
+fn specificity(range: &MediaType<'_>, ty: &str, subty: &str, version: &str) -> Option<u8> {
+    let wanted = range.get_param(Name::new_unchecked("version"));
+    let wanted = wanted.map(|wanted| wanted.unquoted_str().into_owned());
+    match (range.ty.as_str(), range.subty.as_str()) {
+        ("*", "*") => Some(0),
+        (there, "*") if there.eq_ignore_ascii_case(ty) => Some(1),
+        (there, sub) if there.eq_ignore_ascii_case(ty) && sub.eq_ignore_ascii_case(subty) => {
+            match wanted {
+                None => Some(2),
+                Some(wanted) => (wanted == version).then_some(3),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a client with this `Accept-Encoding` header accepts gzip.
+fn accepts_gzip(accept_encoding: Option<&str>) -> bool {
+    let mut any = false;
+    for coding in accept_encoding.unwrap_or("").split(',') {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim();
+        let weight = weight.strip_prefix("q=").or_else(|| weight.strip_prefix("Q="));
+        let accepted = q(weight).is_some_and(|q| q > 0.0);
+        match name.trim() {
+            name if name.eq_ignore_ascii_case("gzip") => return accepted,
+            "*" => any = accepted,
+            _ => {}
+        }
+    }
+    any
+}
+
+/// A weight from 0 to 1; 1 if none is given, `None` if it can't be read.
+fn q(value: Option<&str>) -> Option<f32> {
+    match value {
+        None => Some(1.0),
+        Some(value) => value.trim().parse().ok().filter(|q| (0.0..=1.0).contains(q)),
+    }
 }
 
 #[cfg(test)]
@@ -125,5 +191,51 @@ mod tests {
         assert!(scrape.services[1].uptime.is_some());
         assert_eq!(scrape.events.len(), 1);
         assert_eq!(scrape.events[0].service, "whole");
+    }
+
+    #[test]
+    fn accept_headers_choose_the_format() {
+        // Prometheus 2.5 to 2.42, 2.55 and 3, in this order.
+        let before =
+            "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        let two = "application/openmetrics-text;version=1.0.0;q=0.8,\
+                   application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        let three = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+                     application/openmetrics-text;version=0.0.1;q=0.5,\
+                     text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        for (accept, expected) in [
+            (None, Format::Text),
+            (Some(""), Format::Text),
+            (Some("*/*"), Format::Text),
+            (Some(before), Format::Text),
+            (Some(two), Format::OpenMetrics),
+            (Some(three), Format::OpenMetrics),
+            (Some("application/openmetrics-text"), Format::OpenMetrics),
+            (Some("Application/OpenMetrics-Text; VERSION=\"1.0.0\""), Format::OpenMetrics),
+            (Some("application/*"), Format::OpenMetrics),
+            (Some("application/openmetrics-text;version=2.0.0"), Format::Text),
+            (Some("application/openmetrics-text;q=0.4,text/plain;q=0.5"), Format::Text),
+            (Some("text/plain;q=0.4,application/openmetrics-text;q=0.5"), Format::OpenMetrics),
+            // The more specific range counts, not the larger weight.
+            (Some("*/*,application/openmetrics-text;q=0"), Format::Text),
+            (Some("text/plain;q=0,*/*;q=0.1"), Format::OpenMetrics),
+            (Some("text/*;q=0.9,*/*"), Format::OpenMetrics),
+            (Some("text/html"), Format::Text),
+            (Some("application/openmetrics-text;q=2"), Format::Text),
+            (Some(";;,,=;q,\u{e9}"), Format::Text),
+        ] {
+            assert_eq!(format(accept), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_used_when_accepted() {
+        for yes in ["gzip", "deflate, GZIP", "gzip;q=0.1", "*", "br;q=1.0, *;q=0.5", "gzip; q=1"] {
+            assert!(accepts_gzip(Some(yes)), "{yes}");
+        }
+        for no in ["", "br", "gzip;q=0", "*, gzip;q=0", "identity", "gzip;q=x", "*;q=0.000"] {
+            assert!(!accepts_gzip(Some(no)), "{no}");
+        }
+        assert!(!accepts_gzip(None));
     }
 }

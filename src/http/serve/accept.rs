@@ -1,17 +1,17 @@
 //! Accepting connections.
 
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::connection;
-use super::server::Phase;
+use super::connection::Connection;
+use super::requests::RequestCounter;
 use super::slots::Slots;
+use crate::http::counters::Running;
+use crate::http::drain::{self, Phase};
 use crate::http::{Limits, Router};
 
 /// The first pause after a failure to accept, doubled from failure to failure.
@@ -26,31 +26,36 @@ pub(super) struct Acceptor {
 
 /// What an accepted connection is served with.
 pub(super) struct Admission {
+    /// The router for this listener.
     pub(super) router: Router,
-    /// The router of the host's own service.
-    pub(super) host: Router,
+    /// What counts each request, if anything does.
+    pub(super) requests: Option<Arc<RequestCounter>>,
+    pub(super) running: Arc<Running>,
     pub(super) limits: Limits,
-    /// A connection that has been accepted waits here, and the others behind it in the system's
-    /// queue.
+    /// Limits open connections. When it is full, one accepted connection waits here and the rest
+    /// wait in the kernel's backlog.
     pub(super) slots: Arc<Slots>,
-    pub(super) phase: watch::Receiver<Phase>,
-    /// For connections that come before draining begins.
-    pub(super) early: Option<mpsc::Sender<Infallible>>,
+    pub(super) drain: drain::Watch,
+    /// Held by each connection that is accepted before draining begins.
+    pub(super) drain_guard: Option<drain::Guard>,
 }
 
 impl Acceptor {
     /// Runs until the last connection has ended after the phase became closing.
     pub(super) async fn run(mut self) {
+        let mut drain = self.admission.drain.clone();
         let mut connections = JoinSet::new();
         let mut pause = SHORTEST_PAUSE;
         loop {
+            let draining = self.admission.drain_guard.is_none();
+            let next = if draining { Phase::Closing } else { Phase::Draining };
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 // Takes the ended connection out of the set.
                 Some(_) = connections.join_next() => continue,
-                _ = self.admission.phase.changed() => {
-                    self.admission.early = None;
-                    if *self.admission.phase.borrow() == Phase::Closing {
+                () = drain.reached(next) => {
+                    self.admission.drain_guard = None;
+                    if draining {
                         break;
                     }
                     continue;
@@ -61,11 +66,11 @@ impl Acceptor {
                     pause = SHORTEST_PAUSE;
                     self.admission.admit(stream, &mut connections).await;
                 }
-                // The client thought better of it.
-                Err(error) if is_of_one_connection(&error) => {}
-                // Most likely there are too many open files: connections that end will help.
+                // The client has given up already.
+                Err(error) if concerns_one_connection(&error) => {}
+                // Most likely the process has too many open files: a connection that ends helps.
                 Err(error) => {
-                    self.admission.host.state.accept_failed();
+                    self.admission.running.accept_failed();
                     tracing::warn!(%error, ?pause, "can't accept connections");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -73,7 +78,7 @@ impl Acceptor {
             }
         }
         let Self { listener, admission } = self;
-        // Who has connected by now is answered still.
+        // Clients that have connected by now still get a response.
         if let Ok(listener) = listener.into_std() {
             while let Ok((stream, _)) = listener.accept() {
                 let stream =
@@ -91,18 +96,23 @@ impl Admission {
     /// Serves a connection as soon as there is a slot for it.
     async fn admit(&self, stream: TcpStream, connections: &mut JoinSet<()>) {
         let slot = self.slots.take().await;
-        let (router, host) = (self.router.clone(), self.host.clone());
-        let (slots, phase) = (Arc::clone(&self.slots), self.phase.clone());
-        let serve = connection::serve(stream, router, host, self.limits, slots, phase);
-        let (early, open) = (self.early.clone(), self.host.state.open());
+        let connection = Connection {
+            router: self.router.clone(),
+            requests: self.requests.clone(),
+            limits: self.limits,
+            slots: Arc::clone(&self.slots),
+            drain: self.drain.clone(),
+        };
+        let (open, guard) = (self.running.open(), self.drain_guard.clone());
         connections.spawn(async move {
-            serve.await;
-            drop((slot, early, open));
+            connection.serve(stream).await;
+            drop((slot, open, guard));
         });
     }
 }
 
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// Whether accepting one connection failed, rather than accepting as such.
+fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

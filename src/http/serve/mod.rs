@@ -2,7 +2,9 @@
 
 mod accept;
 mod connection;
+mod requests;
 mod server;
 mod slots;
 
+pub use self::requests::RequestCounter;
 pub use self::server::Server;

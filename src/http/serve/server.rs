@@ -6,41 +6,34 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use socket2::SockRef;
-use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::accept::{Acceptor, Admission};
+use super::requests::RequestCounter;
 use super::slots::Slots;
 use crate::export::discovery::Listening;
-use crate::fleet::{Registry, Rejections};
-use crate::http::{Limits, Router};
+use crate::http::counters::Running;
+use crate::http::{Router, drain};
 
-/// What a server is about to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Everything.
-    Serving,
-    /// Finish what is in flight; who comes new gets one answer.
-    Draining,
-    /// Nobody new comes in.
-    Closing,
-}
+/// How many connections the kernel may keep until they are accepted; its own limit may be lower.
+/// The standard library asks for 128, past which clients try again only after whole seconds.
+const BACKLOG: i32 = 4096;
 
-/// How many connections the system may keep for us to accept; it may have a lower limit of its
-/// own. The standard library asks for 128, past which clients try again after whole seconds.
-const QUEUE: i32 = 4096;
-
-/// Serves the services of a registry over HTTP/1.1.
+/// Serves a [`Router`] over HTTP/1.1.
+///
+/// The server takes its limits from the router. It records nothing about the requests that it
+/// serves, unless [`count_requests`](Self::count_requests) says where.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::net::TcpListener;
-/// use tickring::{Registry, Service, http::Server};
+/// use tickring::http::{Router, Server};
+/// use tickring::{Registry, Service};
 ///
 /// let registry = Registry::new();
 /// registry.register(Service::from_catalogue("admin-api")?)?;
-/// Server::new(registry, "admin-api")
+/// Server::new(Router::new(registry, "admin-api"))
 ///     .listen(TcpListener::bind("127.0.0.1:8003")?, "admin-api")?
 ///     .serve(async { drop(tokio::signal::ctrl_c().await) })
 ///     .await?;
@@ -50,123 +43,150 @@ const QUEUE: i32 = 4096;
 #[derive(Debug)]
 #[must_use = "nothing is served until `serve` is awaited"]
 pub struct Server {
-    registry: Registry,
-    service: String,
-    limits: Limits,
-    rejections: Option<Rejections>,
-    rates: bool,
+    router: Router,
+    requests: Option<RequestCounter>,
     listeners: Vec<(TcpListener, Listening)>,
 }
 
 impl Server {
-    /// A server for the services of `registry`. `service` is the host's own: each request that
-    /// is served, on whichever listener, counts as the first of its events.
-    pub fn new(registry: Registry, service: impl Into<String>) -> Self {
-        Self {
-            registry,
-            service: service.into(),
-            limits: Limits::default(),
-            rejections: None,
-            rates: true,
-            listeners: Vec::new(),
-        }
+    /// A server for `router`, without a listener.
+    ///
+    /// Each server made from clones of one router has connections and an end that belong to it
+    /// alone.
+    ///
+    /// ```
+    /// use tickring::Registry;
+    /// use tickring::http::{Limits, Router, Server};
+    ///
+    /// let mut limits = Limits::default();
+    /// limits.max_connections = 100;
+    /// let router = Router::new(Registry::new(), "shop").limits(limits);
+    /// let server = Server::new(router);
+    /// # drop(server);
+    /// ```
+    pub fn new(router: Router) -> Self {
+        Self { router, requests: None, listeners: Vec::new() }
     }
 
-    /// Other limits than the default ones.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+    /// Counts each request, on whichever listener it comes, with a meter, with a timer, or as the
+    /// first event of a service. Without this no request is counted.
+    ///
+    /// A request counts before it is answered, so it shows in its own response. A timer gets the
+    /// duration when the response is ready, or when the client no longer waits for it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::http::{RequestCounter, Router, Server};
+    /// use tickring::{Meter, Registry, Service};
+    ///
+    /// static SCRAPES: Meter = Meter::new();
+    ///
+    /// let registry = Registry::new();
+    /// let service = Service::builder("shop").event("order").timed_event("request").build()?;
+    /// let shop = registry.register(service)?;
+    /// let router = Router::new(registry, "shop");
+    /// // With a static, …
+    /// let server = Server::new(router.clone()).count_requests(&SCRAPES);
+    /// # drop(server);
+    /// // … with an event of a service, and its duration, …
+    /// let server = Server::new(router.clone()).count_requests(shop.timer("request")?);
+    /// # drop(server);
+    /// // … or with the first event that a service has at the time of each request.
+    /// let server = Server::new(router).count_requests(RequestCounter::first_event_of("shop"));
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn count_requests(mut self, counter: impl Into<RequestCounter>) -> Self {
+        self.requests = Some(counter.into());
         self
     }
 
-    /// Input that was turned away elsewhere, to be shown with the services.
-    pub fn rejections(mut self, rejections: Rejections) -> Self {
-        self.rejections = Some(rejections);
-        self
-    }
-
-    /// Whether `/metrics` shows rates by itself; see [`Router::rates`].
-    pub fn rates(mut self, rates: bool) -> Self {
-        self.rates = rates;
-        self
-    }
-
-    /// Listens here too, with `default_service` as the one that is meant where a request names
-    /// none. Several listeners share the limits.
+    /// Listens here too. `default_service` is the service that a request means if it names none;
+    /// where that isn't the router's own default, the listener is dedicated to this service, and
+    /// its `/metrics` shows this service alone. All listeners share the limits.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::net::TcpListener;
+    /// use tickring::Registry;
+    /// use tickring::http::{Router, Server};
+    ///
+    /// let server = Server::new(Router::new(Registry::new(), "shop"))
+    ///     .listen(TcpListener::bind("127.0.0.1:0")?, "shop")?
+    ///     .listen(TcpListener::bind("127.0.0.1:0")?, "billing")?;
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// If the system won't switch the listener to non-blocking, or lengthen its queue, or doesn't
-    /// know its address.
+    /// If the system refuses to switch the listener to non-blocking mode, to lengthen its backlog
+    /// or to report its address.
     pub fn listen(
         mut self,
         listener: TcpListener,
         default_service: impl Into<String>,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        SockRef::from(&listener).listen(QUEUE)?;
+        SockRef::from(&listener).listen(BACKLOG)?;
         let (address, service) = (listener.local_addr()?, default_service.into());
-        let service = (service != self.service).then_some(service);
+        let service = (service != self.router.service()).then_some(service);
         self.listeners.push((listener, Listening { address, service }));
         Ok(self)
     }
 
-    /// Serves until `shutdown` is done, then lets requests in flight finish, for at most
-    /// [`Limits::drain`].
+    /// Serves until the future `shutdown` completes. Then the server drains: it lets the requests
+    /// in flight finish, for at most [`Limits::drain`](crate::http::Limits::drain), and ends as
+    /// soon as all connections have ended that were accepted before.
     ///
-    /// While it drains the server still accepts connections, for one request each, so that
-    /// `/health/ready` can say so; it ends as soon as the last of those is answered that came
-    /// before.
+    /// While it drains, the server still accepts connections, for one request each, so that
+    /// `/health/ready` can answer 503.
+    ///
+    /// Runs on a tokio runtime whose I/O and time drivers are enabled.
     ///
     /// # Errors
     ///
-    /// If there is no listener, or the system won't watch one. Nothing has been served then.
+    /// If there is no listener, or the runtime can't watch one. Nothing has been served then.
+    ///
+    /// # Panics
+    ///
+    /// If it isn't polled on a tokio runtime, or the runtime's I/O or time driver isn't enabled.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         if self.listeners.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no listener"));
         }
-        let mut host = Router::new(self.registry, self.service);
-        host = host.limits(self.limits).rates(self.rates);
-        if let Some(rejections) = self.rejections {
-            host = host.rejections(rejections);
-        }
-        let mut listeners = Vec::with_capacity(self.listeners.len());
-        let mut listening = Vec::with_capacity(self.listeners.len());
+        let (mut end, drain) = drain::channel();
+        let limits = *self.router.current_limits();
+        let listening = self.listeners.iter().map(|(_, described)| described.clone()).collect();
+        let running = Arc::new(Running::new(listening, drain.clone()));
+        let slots = Arc::new(Slots::new(limits.max_connections));
+        let requests = self.requests.map(Arc::new);
+        let mut acceptors = Vec::with_capacity(self.listeners.len());
         for (listener, described) in self.listeners {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            listeners.push((listener, host.listener(&described)));
-            listening.push(described);
-        }
-        host.state.listen(listening);
-
-        let (phase, phases) = watch::channel(Phase::Serving);
-        // Held by every connection that came before draining began.
-        let (early, mut all_early_gone) = mpsc::channel(1);
-        let slots = Arc::new(Slots::new(self.limits.max_connections));
-        let mut accepting = JoinSet::new();
-        for (listener, router) in listeners {
             let admission = Admission {
-                router,
-                host: host.clone(),
-                limits: self.limits,
+                router: self.router.for_listener(&running, &described),
+                requests: requests.clone(),
+                running: Arc::clone(&running),
+                limits,
                 slots: Arc::clone(&slots),
-                phase: phases.clone(),
-                early: Some(early.clone()),
+                drain: drain.clone(),
+                drain_guard: end.guard(),
             };
-            accepting.spawn(Acceptor { listener, admission }.run());
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            acceptors.push(Acceptor { listener, admission });
         }
-        drop(early);
+        let mut accepting: JoinSet<()> = acceptors.into_iter().map(Acceptor::run).collect();
 
         shutdown.await;
-        let deadline = Instant::now() + self.limits.drain;
-        host.state.drain();
-        phase.send_replace(Phase::Draining);
+        let deadline = Instant::now() + limits.drain;
         let drained = tokio::time::timeout_at(deadline, async {
-            all_early_gone.recv().await;
-            phase.send_replace(Phase::Closing);
+            end.drain().await;
             while accepting.join_next().await.is_some() {}
         });
         if drained.await.is_err() {
-            tracing::warn!(after = ?self.limits.drain, "hung up on requests that did not finish");
+            tracing::warn!(after = ?limits.drain, "closed connections whose requests did not end");
             accepting.shutdown().await;
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! How many connections are served at a time, and which of them make room for others.
 //!
-//! A connection has a slot for as long as it is open. When there is none left, the connection
-//! that has been idle for longest (no request in flight, so nothing is lost) is closed for the
-//! one that waits. Thus idle connections, however many, keep nobody out.
+//! A connection has a slot for as long as it is open. When no slot is left and one more connection
+//! waits, the connection that has been idle for longest is closed. It has no request in flight, so
+//! nothing is lost. Thus idle connections, however many, keep nobody out.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -13,21 +13,24 @@ use std::task::Poll;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+/// The slots of a server's connections.
 #[derive(Debug)]
 pub(super) struct Slots {
     free: Arc<Semaphore>,
-    /// Told when a slot is wanted; idle connections wait for it in the order in which they
+    /// Notified when a slot is wanted. Idle connections wait for it, in the order in which they
     /// became idle.
     wanted: Notify,
 }
 
 impl Slots {
-    pub(super) fn new(most: usize) -> Self {
-        let most = most.clamp(1, Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(most)), wanted: Notify::new() }
+    /// As many slots as there may be connections; at least one.
+    pub(super) fn new(max_connections: usize) -> Self {
+        let slots = max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(slots)), wanted: Notify::new() }
     }
 
-    /// A slot, as soon as there is one.
+    /// Waits for a slot. If none is free, asks the connection that has been idle for longest to
+    /// end.
     pub(super) async fn take(&self) -> OwnedSemaphorePermit {
         let free = Arc::clone(&self.free);
         if let Ok(slot) = Arc::clone(&free).try_acquire_owned() {
@@ -37,7 +40,8 @@ impl Slots {
         free.acquire_owned().await.expect("never closed")
     }
 
-    /// Drives a connection to its end, or until its slot is wanted while it is idle; `None` then.
+    /// Drives a connection to its end, or until its slot is wanted while it is idle. Returns
+    /// `None` in the second case.
     pub(super) async fn drive<F: Future>(
         &self,
         mut connection: Pin<&mut F>,
@@ -51,8 +55,8 @@ impl Slots {
             }
             let begun = in_flight.begun();
             if in_flight.is_any() || begun != idle_since {
-                // Out of the queue, or to its end. If it was this one's turn, the next one's
-                // comes.
+                // Leave the idle queue (busy) or requeue at its end (a request came and went).
+                // Dropping a notified waiter passes the notification on.
                 wanted.set(None);
             }
             if in_flight.is_any() {
@@ -69,7 +73,7 @@ impl Slots {
                     Poll::Ready(()) if self.free.available_permits() == 0 => {
                         return Poll::Ready(None);
                     }
-                    // Who wanted it has got another meanwhile.
+                    // The waiting connection has got another slot meanwhile.
                     Poll::Ready(()) => wanted.set(None),
                 }
             }
@@ -78,10 +82,11 @@ impl Slots {
     }
 }
 
-/// The requests of a connection, and those whose answers are not yet sent in full.
+/// Whether requests of a connection are in flight. A request is in flight until its response is
+/// sent in full.
 ///
 /// Relaxed throughout: requests begin and end while the connection is polled, by the task that
-/// looks at this.
+/// also reads this.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InFlight(Arc<Requests>);
 
@@ -100,17 +105,18 @@ impl InFlight {
         self.begun() != self.0.ended.load(Ordering::Relaxed)
     }
 
-    /// One more, for as long as the guard is there.
-    pub(super) fn begin(&self) -> Request {
+    /// Begins a request, which is in flight for as long as the guard lives.
+    pub(super) fn begin(&self) -> RequestGuard {
         self.0.begun.fetch_add(1, Ordering::Relaxed);
-        Request(self.clone())
+        RequestGuard(self.clone())
     }
 }
 
+/// A request in flight.
 #[derive(Debug)]
-pub(super) struct Request(InFlight);
+pub(super) struct RequestGuard(InFlight);
 
-impl Drop for Request {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.0.ended.fetch_add(1, Ordering::Relaxed);
     }
