@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::time::{ClockId, clock_gettime};
-use tickring::http::Server;
+use tickring::http::{Router, Server};
 use tickring::{Registry, Service};
 use tokio::runtime::Builder;
 
@@ -51,7 +51,7 @@ fn event_rate_server(name: &'static str) -> SocketAddr {
         let registry = Registry::new();
         let service = Service::from_catalogue(name).expect("it is in the catalogue");
         registry.register(service).expect("it is the first");
-        let server = Server::new(registry, name).listen(listener, name);
+        let server = Server::new(Router::new(registry, name)).listen(listener, name);
         server.expect("a listener").serve(std::future::pending()).await.expect("it serves");
     });
     address

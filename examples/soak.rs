@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tickring::http::Server;
+use tickring::http::{Router, Server};
 use tickring::{Meter, Registry, Service, catalogue, diagnostics};
 
 /// The service whose meter gets most of it.
@@ -163,7 +163,7 @@ fn request(
 fn serve(registry: Registry) -> Result<SocketAddr, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    let server = Server::new(registry, "admin-api").listen(listener, "admin-api")?;
+    let server = Server::new(Router::new(registry, "admin-api")).listen(listener, "admin-api")?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     thread::spawn(move || runtime.block_on(server.serve(std::future::pending())));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
-use tickring::http::Server;
+use tickring::http::{RequestCounter, Router, Server};
 use tickring::statsd::{self, Listener};
 use tickring::{Registry, Rejections};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -39,7 +39,10 @@ async fn run(
     let hangup = on(SignalKind::hangup())?;
 
     let rejections = Rejections::new();
-    let mut http = Server::new(registry.clone(), &settings.service).rejections(rejections.clone());
+    let router = Router::new(registry.clone(), &settings.service).rejections(rejections.clone());
+    // Looked up for each request: a reload may give the service another first event.
+    let requests = RequestCounter::first_event_of(&settings.service);
+    let mut http = Server::new(router).count_requests(requests);
     for (listener, service) in sockets.http {
         let address = listener.local_addr().map_err(system("can't tell an address"))?;
         http = http.listen(listener, &service).map_err(system("can't listen"))?;

@@ -7,13 +7,17 @@ use std::time::{Duration, Instant};
 use tickring::http::Limits;
 
 use crate::support::PATIENCE;
-use crate::support::http::{Running, read_to_end, start, start_on_one_thread};
+use crate::support::http::{Running, limits, read_to_end, start, start_on_one_thread};
 
 const SHORT: Duration = Duration::from_millis(300);
 
 /// Limits that run out soon, where a test waits for that.
 fn impatient() -> Limits {
-    Limits { header_timeout: SHORT, body_timeout: SHORT, write_timeout: SHORT, ..Limits::default() }
+    limits(|limits| {
+        limits.header_timeout = SHORT;
+        limits.body_timeout = SHORT;
+        limits.write_timeout = SHORT;
+    })
 }
 
 fn assert_serves(server: &Running) {
@@ -181,7 +185,7 @@ fn what_is_not_http_or_not_text_is_refused() {
 
 #[test]
 fn connections_past_the_limit_wait_and_none_is_turned_away() {
-    let server = start(Limits { max_connections: 2, ..Limits::default() });
+    let server = start(limits(|limits| limits.max_connections = 2));
     let body = "{\"event\":\"request\"}";
     let head = post(&format!("content-length: {}", body.len()), "");
     // Two requests in flight have the two slots.
@@ -211,7 +215,10 @@ fn connections_past_the_limit_wait_and_none_is_turned_away() {
 #[test]
 fn idle_connections_make_room_the_longest_idle_first() {
     let patient = Duration::from_secs(3600);
-    let limits = Limits { max_connections: 3, header_timeout: patient, ..Limits::default() };
+    let limits = limits(|limits| {
+        limits.max_connections = 3;
+        limits.header_timeout = patient;
+    });
     let server = start_on_one_thread(limits);
     let request = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
     let ask = |stream: &mut TcpStream| {
@@ -240,7 +247,10 @@ fn idle_connections_make_room_the_longest_idle_first() {
 #[test]
 fn idle_connections_by_the_hundred_keep_nobody_out() {
     let patient = Duration::from_secs(3600);
-    let limits = Limits { max_connections: 20, header_timeout: patient, ..Limits::default() };
+    let limits = limits(|limits| {
+        limits.max_connections = 20;
+        limits.header_timeout = patient;
+    });
     let server = start(limits);
     let mut idle: Vec<_> = (0..400).map(|_| server.connect()).collect();
     for stream in idle.iter_mut().step_by(2) {
@@ -279,7 +289,7 @@ fn requests_in_flight_finish_and_the_host_is_not_ready_meanwhile() {
 
 #[test]
 fn requests_that_do_not_finish_are_cut_off() {
-    let mut server = start(Limits { drain: SHORT, ..Limits::default() });
+    let mut server = start(limits(|limits| limits.drain = SHORT));
     let mut in_flight = server.connect();
     in_flight.write_all(post("content-length: 100", "").as_bytes()).unwrap();
     server.wait_for_requests(1);

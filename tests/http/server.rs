@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::net::TcpListener;
 
-use tickring::http::{Limits, Server};
-use tickring::{Registry, Service};
+use tickring::http::{Limits, RequestCounter, Router, Server};
+use tickring::{Meter, Registry, Service, ServiceBuilder, Timer};
 use tokio::runtime::Builder;
 
 use crate::support::http::{read_to_end, run, start};
@@ -21,7 +21,8 @@ fn the_first_request_is_answered_and_counted() {
 #[test]
 fn every_listener_has_its_own_service_and_every_request_counts_for_the_host() {
     let registry = Registry::new();
-    let mut server = Server::new(registry.clone(), "admin-api");
+    let mut server = Server::new(Router::new(registry.clone(), "admin-api"))
+        .count_requests(RequestCounter::first_event_of("admin-api"));
     let mut addresses = Vec::new();
     for name in ["admin-api", "data-api", "sports-data"] {
         registry.register(Service::from_catalogue(name).unwrap()).unwrap();
@@ -42,6 +43,78 @@ fn every_listener_has_its_own_service_and_every_request_counts_for_the_host() {
     }
     let total = |name| registry.get(name).unwrap().snapshot().unwrap().total();
     assert_eq!((total("admin-api"), total("data-api"), total("sports-data")), (9, 0, 0));
+}
+
+/// A server for one service, `shop`, that counts requests with this, and three requests to it.
+fn served(registry: &Registry, counter: Option<RequestCounter>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::new(Router::new(registry.clone(), "shop"));
+    let server = match counter {
+        Some(counter) => server.count_requests(counter),
+        None => server,
+    };
+    let server = server.listen(listener, "shop").unwrap();
+    let server = run(&mut Builder::new_current_thread(), server, address, registry.clone());
+    for _ in 0..3 {
+        assert!(server.get("/metrics").starts_with("HTTP/1.1 200"));
+    }
+}
+
+fn shop() -> Registry {
+    let registry = Registry::new();
+    let shop = Service::builder("shop").event("order").timed_event("request");
+    registry.register(shop.build().unwrap()).unwrap();
+    registry
+}
+
+fn total(registry: &Registry) -> u64 {
+    registry.get("shop").unwrap().snapshot().unwrap().total()
+}
+
+#[test]
+fn serving_figures_changes_none_of_them_unasked() {
+    let registry = shop();
+    registry.get("shop").unwrap().meter("order").unwrap().record();
+    served(&registry, None);
+    assert_eq!(total(&registry), 1, "scrapes are no orders");
+}
+
+#[test]
+fn requests_count_where_the_server_is_asked_to() {
+    static METER: Meter = Meter::new();
+    static TIMER: Timer = Timer::new();
+    let registry = shop();
+    let shop = registry.get("shop").unwrap();
+    served(&registry, Some((&METER).into()));
+    served(&registry, Some((&TIMER).into()));
+    assert_eq!((METER.snapshot().total(), total(&registry)), (3, 0));
+    assert_eq!(TIMER.snapshot().since_start().count(), 3);
+    served(&registry, Some(shop.meter("order").unwrap().into()));
+    served(&registry, Some(shop.timer("request").unwrap().into()));
+    assert_eq!(shop.meter("order").unwrap().snapshot().total(), 3);
+    let request = shop.timer("request").unwrap().snapshot();
+    assert_eq!((request.events().total(), request.since_start().count()), (3, 3));
+}
+
+#[test]
+fn counting_follows_a_service_that_is_replaced() {
+    let registry = shop();
+    let counter = RequestCounter::first_event_of("shop");
+    served(&registry, Some(counter.clone()));
+    let shop = registry.get("shop").unwrap();
+    assert_eq!(shop.meter("order").unwrap().snapshot().total(), 3);
+    // The order becomes timed, and another event comes first.
+    let spec = Service::builder("shop").timed_event("visit").timed_event("order").build().unwrap();
+    let next = ServiceBuilder::from(spec.spec().clone()).continuing(&shop).build().unwrap();
+    let shop = registry.replace(next);
+    served(&registry, Some(counter.clone()));
+    assert_eq!(shop.timer("visit").unwrap().snapshot().since_start().count(), 3);
+    assert_eq!(shop.meter("order").unwrap().snapshot().total(), 3);
+    // Without the service nothing is counted, and requests are answered.
+    registry.remove("shop");
+    served(&registry, Some(counter));
+    assert_eq!(shop.snapshot().unwrap().total(), 6);
 }
 
 #[test]
@@ -80,7 +153,7 @@ fn head_has_no_body_on_the_wire() {
 #[test]
 fn a_server_without_a_listener_does_not_start() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let served = runtime.block_on(Server::new(Registry::new(), "x").serve(async {}));
+    let served = runtime.block_on(Server::new(Router::new(Registry::new(), "x")).serve(async {}));
     assert_eq!(served.unwrap_err().to_string(), "there is no listener");
 }
 
@@ -100,7 +173,7 @@ fn an_idle_server_ends_at_once_and_says_goodbye_to_idle_connections() {
 #[test]
 fn discovery_and_metrics_together_show_each_series_once() {
     let registry = Registry::new();
-    let mut server = Server::new(registry.clone(), "admin-api");
+    let mut server = Server::new(Router::new(registry.clone(), "admin-api"));
     let mut first = None;
     for spec in tickring::catalogue() {
         registry.register(Service::from_catalogue(&spec.name).unwrap()).unwrap();

@@ -10,7 +10,7 @@ use hyper::header::CONTENT_TYPE;
 use tickring::http::{Limits, Router};
 use tickring::{Registry, Service};
 
-use crate::support::http::start;
+use crate::support::http::{limits, start};
 use crate::support::router;
 
 fn ask(uri: &str) -> Response<Bytes> {
@@ -38,7 +38,7 @@ fn metrics_say_which_version_of_the_format_they_are() {
 
 #[test]
 fn a_client_that_never_finishes_its_request_is_hung_up_on() {
-    let server = start(Limits { header_timeout: Duration::from_millis(200), ..Limits::default() });
+    let server = start(limits(|limits| limits.header_timeout = Duration::from_millis(200)));
     for begun in ["", "GET /health HTTP/1.1\r\nHost: x\r\n"] {
         let mut stream = server.connect();
         stream.write_all(begun.as_bytes()).unwrap();

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
 use tickring::Registry;
-use tickring::http::{Limits, Server};
+use tickring::http::{Limits, RequestCounter, Router, Server};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -18,7 +18,14 @@ pub(crate) struct Running {
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
-/// The services of the catalogue on a listener of admin-api.
+/// The default limits with some changes.
+pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+/// The services of the catalogue on a listener of admin-api, whose first event counts requests.
 pub(crate) fn start(limits: Limits) -> Running {
     let mut runtime = Builder::new_multi_thread();
     let (server, address, registry) = server(limits);
@@ -35,7 +42,8 @@ fn server(limits: Limits) -> (Server, SocketAddr, Registry) {
     let registry = super::fleet::catalogue();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(registry.clone(), "admin-api").limits(limits);
+    let router = Router::new(registry.clone(), "admin-api").limits(limits);
+    let server = Server::new(router).count_requests(RequestCounter::first_event_of("admin-api"));
     (server.listen(listener, "admin-api").unwrap(), address, registry)
 }
 
