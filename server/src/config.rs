@@ -1,4 +1,4 @@
-//! The configuration file: what it may say, and what is wrong with it where.
+//! The configuration file: what it may contain, and errors that say where it is wrong.
 
 use std::fmt::{self, Write};
 use std::fs;
@@ -11,14 +11,14 @@ use serde::de::{self, Deserializer, Visitor};
 use serde_path_to_error::Segment;
 use tickring::{ServiceError, ServiceSpec};
 
-use crate::place::Step::{self, Index, Key};
+use crate::place::PathSegment::{self, Index, Key};
 use crate::place::{line_at, line_of};
 
-/// What a configuration file says.
+/// The contents of a configuration file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// What becomes of the built-in services.
+    /// Whether the built-in services are served as well.
     pub catalogue: Catalogue,
     /// The table `[server]`.
     pub server: ServerKeys,
@@ -29,30 +29,30 @@ pub struct Config {
     pub services: Vec<ServiceSpec>,
 }
 
-/// What becomes of the built-in services.
+/// Whether the built-in services are served as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Catalogue {
-    /// They are served too; one of the same name as a described one gives way to it.
+    /// They are, unless the file describes a service of the same name: that one is served instead.
     #[default]
     Extend,
-    /// They are not served.
+    /// They are not: only the services of the file are served.
     Replace,
 }
 
-/// The table `[server]`; each key is the flag of the same name.
+/// The table `[server]`. Each key has the meaning of the flag of the same name.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerKeys {
     /// The address of the HTTP listener.
     pub listen: Option<SocketAddr>,
-    /// The host's own service.
+    /// The server's own service.
     pub service: Option<String>,
-    /// Whether each service's own port is opened, too.
+    /// Whether each service's own port is opened as well.
     pub service_ports: Option<bool>,
 }
 
-/// The table `[statsd]`; each key is the flag of the same name.
+/// The table `[statsd]`. Each key has the meaning of the flag of the same name.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StatsdKeys {
@@ -62,7 +62,7 @@ pub struct StatsdKeys {
     pub unix: Option<PathBuf>,
     /// Whether unknown services and events are registered.
     pub auto_register: Option<bool>,
-    /// The most services in all.
+    /// The most services in total.
     pub max_services: Option<usize>,
     /// The most events of a service.
     pub max_events: Option<usize>,
@@ -103,12 +103,12 @@ impl<'de> Deserialize<'de> for Udp {
     }
 }
 
-/// A configuration file and what it says.
+/// A configuration file and its contents.
 #[derive(Debug)]
 pub struct File {
     path: PathBuf,
     text: String,
-    /// What it says.
+    /// The contents.
     pub config: Config,
 }
 
@@ -117,7 +117,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// If it can't be read, or something in it is wrong; the error says where.
+    /// If the file can't be read, or something in it is wrong. The error says where.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path).map_err(|error| ConfigError {
             file: path.into(),
@@ -128,11 +128,11 @@ impl File {
         Self::parse(path, text)
     }
 
-    /// Checks a text that is already there; error messages name `path`.
+    /// Checks the text of a file. Error messages name `path`, which is not read.
     ///
     /// # Errors
     ///
-    /// If something in it is wrong; the error says where.
+    /// If something in the text is wrong. The error says where.
     pub fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
         let parsed = toml::Deserializer::parse(&text).map_err(|error| (None, error));
         let config = parsed.and_then(|toml| {
@@ -152,7 +152,7 @@ impl File {
                 return Err(file.wrong(&[Key("service"), Index(index), Key(key)], error));
             }
             if file.config.services[..index].iter().any(|other| other.name == service.name) {
-                let what = format!("there is a service {:?} already", service.name);
+                let what = format!("there is already a service {:?}", service.name);
                 return Err(file.wrong(&[Key("service"), Index(index), Key("name")], what));
             }
         }
@@ -163,12 +163,12 @@ impl File {
         Ok(file)
     }
 
-    /// What is wrong at a key of this file.
-    pub(crate) fn wrong(&self, key: &[Step<'_>], what: impl Into<What>) -> ConfigError {
+    /// An error about a key of this file.
+    pub(crate) fn wrong(&self, key: &[PathSegment<'_>], what: impl Into<What>) -> ConfigError {
         ConfigError {
             file: self.path.clone(),
             line: line_of(&self.text, key),
-            key: Some(key.iter().fold(String::new(), |key, step| match step {
+            key: Some(key.iter().fold(String::new(), |key, segment| match segment {
                 Key(next) if key.is_empty() => (*next).into(),
                 Key(next) => format!("{key}.{next}"),
                 Index(index) => format!("{key}[{index}]"),
@@ -178,7 +178,7 @@ impl File {
     }
 }
 
-/// The key of a service that an error is about.
+/// The key of a service that has caused an error.
 fn key_of(service: &ServiceSpec, error: &ServiceError) -> &'static str {
     match error {
         ServiceError::BadName { name } if *name == service.name => "name",
@@ -193,7 +193,7 @@ fn misread(
     key: Option<&serde_path_to_error::Path>,
     error: toml::de::Error,
 ) -> ConfigError {
-    let steps: Vec<_> = key
+    let segments: Vec<_> = key
         .iter()
         .flat_map(|key| key.iter())
         .map_while(|segment| match segment {
@@ -203,12 +203,12 @@ fn misread(
         })
         .collect();
     let line = error.span().map(|span| line_at(text, span.start));
-    let line = line.or_else(|| line_of(text, &steps));
-    let key = key.map(ToString::to_string).filter(|_| !steps.is_empty());
+    let line = line.or_else(|| line_of(text, &segments));
+    let key = key.map(ToString::to_string).filter(|_| !segments.is_empty());
     ConfigError { file: file.into(), line, key, what: Box::new(What::Misread(error)) }
 }
 
-/// What is wrong with a configuration file, and where.
+/// An error in a configuration file, and its place.
 #[derive(Debug)]
 pub struct ConfigError {
     file: PathBuf,
@@ -252,7 +252,7 @@ impl fmt::Display for ConfigError {
         }
         if let Some(key) = &self.key {
             f.write_str(": ")?;
-            // A key in quotes may have anything in it, and this is to be one line.
+            // A quoted key may contain any character, but the message must stay one line.
             for c in key.chars() {
                 if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
             }
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_can_be_said() {
+    fn every_key_is_read() {
         let config = parse(
             r#"
             catalogue = "replace"
@@ -324,7 +324,7 @@ mod tests {
 
     /// Each error names file, line and key, and says what would be right.
     #[test]
-    fn errors_say_what_is_wrong_where() {
+    fn errors_say_what_is_wrong_and_where() {
         let service = "[[service]]\nname = \"a\"\nevents = [\"x\"]\n";
         for (text, expected) in [
             ("a = ", "t.toml:1: "),
@@ -354,7 +354,7 @@ mod tests {
             (&format!("{service}ports = 1"), "t.toml:4: service[0].ports: unknown field `ports`"),
             (
                 &format!("{service}\n{service}"),
-                "t.toml:6: service[1].name: there is a service \"a\" already",
+                "t.toml:6: service[1].name: there is already a service \"a\"",
             ),
             (
                 &format!("{service}timed = [\"y\"]"),

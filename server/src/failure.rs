@@ -1,4 +1,4 @@
-//! Why the program ends early, and with which exit code.
+//! Why a command fails, and with which exit code.
 
 use std::fmt;
 use std::io;
@@ -8,32 +8,32 @@ use tickring::ServiceError;
 
 use crate::settings::SettingsError;
 
-/// Why a command could not be carried out.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// What was asked for makes no sense.
+    /// The settings can't be used.
     Settings(SettingsError),
     /// A service can't be built from its description.
     Service(ServiceError),
-    /// A socket can't be had.
+    /// A socket can't be bound.
     Bind {
-        /// What kind, and which address or path.
+        /// Its kind, and its address or path.
         socket: String,
-        /// Who wanted it.
+        /// The service or the protocol that needs it.
         wanted_by: String,
         error: io::Error,
     },
-    /// Something else that the system refused.
+    /// The system refused something else.
     System { doing: &'static str, error: io::Error },
-    /// A second signal came before the first was done with.
-    Impatience,
+    /// A second signal came before everything was stopped.
+    SecondSignal,
 }
 
 impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(_) | Self::Service(_) => ExitCode::from(2),
-            Self::Bind { .. } | Self::System { .. } | Self::Impatience => ExitCode::from(1),
+            Self::Bind { .. } | Self::System { .. } | Self::SecondSignal => ExitCode::from(1),
         }
     }
 }
@@ -50,7 +50,9 @@ impl fmt::Display for Failure {
                 write!(f, "can't listen on {socket} (wanted by {wanted_by}): {error}")
             }
             Self::System { doing, error } => write!(f, "{doing}: {error}"),
-            Self::Impatience => f.write_str("ended before it was done, by a second signal"),
+            Self::SecondSignal => {
+                f.write_str("stopped by a second signal before requests in flight had finished")
+            }
         }
     }
 }
@@ -61,7 +63,7 @@ impl std::error::Error for Failure {
             Self::Settings(error) => Some(error),
             Self::Service(error) => Some(error),
             Self::Bind { error, .. } | Self::System { error, .. } => Some(error),
-            Self::Impatience => None,
+            Self::SecondSignal => None,
         }
     }
 }

@@ -1,12 +1,25 @@
-//! The program `tickring`: receives events, serves their rates.
+//! The program `tickring`: it receives events over `StatsD` and HTTP, and serves their rates.
 //!
-//! It is a library so that tests and fuzzers reach its parts. What it offers to others is the
-//! program; this interface may change in any release.
+//! | module | what it does |
+//! |---|---|
+//! | `cli` | the commands and their arguments |
+//! | `layer` | what one source of settings says: the flags, the environment or the file |
+//! | [`config`] | the configuration file |
+//! | `place` | finds the line of a key in the file |
+//! | `settings` | merges the sources, and checks the result |
+//! | `services` | makes the registry, and changes it when the file changes |
+//! | `sockets` | binds everything before anything is served |
+//! | `serve` | serves, reloads and stops |
+//! | `failure` | errors and exit codes |
+//!
+//! The code is a library so that tests and fuzzers reach its parts. Others should use the program:
+//! this interface may change in any release.
 #![forbid(unsafe_code)]
 
 mod cli;
 pub mod config;
 mod failure;
+mod layer;
 mod place;
 mod serve;
 mod services;
@@ -17,22 +30,23 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use cli::{Cli, Command, ServeArgs};
+use cli::{Cli, Command};
 use failure::Failure;
-use settings::Settings;
+use settings::{Settings, Sources};
 
-/// Reads the arguments and does what they ask for.
+/// Runs the command of this process's arguments, and returns the exit code. Wrong arguments end the
+/// process with exit code 2.
 #[must_use]
 pub fn main() -> ExitCode {
-    let done = match Cli::read().command {
+    let done = match Cli::parse().command {
         Command::Serve(args) => {
             log_to_stderr();
-            serve::serve(&args)
+            Sources::of(args).map_err(Failure::from).and_then(serve::serve)
         }
         Command::CheckConfig { file } => check_config(file),
         Command::Completions { shell } => {
@@ -45,7 +59,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Where it can't be said, the exit code says it.
+            // If the message can't be written, the exit code still reports the failure.
             let _ = writeln!(io::stderr(), "tickring: {failure}");
             failure.exit_code()
         }
@@ -59,15 +73,14 @@ fn log_to_stderr() {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
-        // A line that can't be written is lost. Saying so on the same full disk would panic.
+        // A line that can't be written is lost. Reporting it on the same full disk would panic.
         .log_internal_errors(false)
         .init();
 }
 
 fn check_config(file: PathBuf) -> Result<(), Failure> {
     let shown = file.display().to_string();
-    let args = ServeArgs::from_environment().unwrap_or_else(|error| error.exit());
-    let settings = Settings::settle(&ServeArgs { config: Some(file), ..args })?;
+    let settings = Settings::settle(&Sources::of_file(file)?)?;
     let services = settings.specs.len();
     let report = format!("{shown}: fine, {services} services on {}\n", settings.listen);
     print(report.as_bytes())
@@ -91,7 +104,7 @@ fn manual_page(command: Option<&str>) -> Result<(), Failure> {
     print(&roff)
 }
 
-/// Prints; who stops reading half-way has seen enough.
+/// Prints. A reader that stops reading early is no failure.
 fn print(text: &[u8]) -> Result<(), Failure> {
     match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

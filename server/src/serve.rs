@@ -10,32 +10,31 @@ use tickring::statsd::{self, Listener};
 use tickring::{Registry, Rejections};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::ServeArgs;
 use crate::failure::Failure;
 use crate::services::{redescribe, registry};
-use crate::settings::Settings;
+use crate::settings::{Settings, Sources};
 use crate::sockets::Sockets;
 
-/// Serves until a signal ends it.
-pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
-    let settings = Settings::settle(args)?;
+/// Serves until a signal stops the program.
+pub(crate) fn serve(sources: Sources) -> Result<(), Failure> {
+    let settings = Settings::settle(&sources)?;
     let registry = registry(&settings.specs)?;
     let sockets = Sockets::bind(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(system("can't start threads"))?;
-    let served = runtime.block_on(run(args, settings, registry, sockets));
+    let served = runtime.block_on(run(sources, settings, registry, sockets));
     runtime.shutdown_background();
     served
 }
 
 async fn run(
-    args: &ServeArgs,
+    sources: Sources,
     settings: Settings,
     registry: Registry,
     sockets: Sockets,
 ) -> Result<(), Failure> {
     let on = |kind| signal(kind).map_err(system("can't wait for signals"));
-    let mut ends = Ends(on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    let mut stop = StopSignals(on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let hangup = on(SignalKind::hangup())?;
 
     let rejections = Rejections::new();
@@ -44,7 +43,7 @@ async fn run(
     let requests = RequestCounter::first_event_of(&settings.service);
     let mut http = Server::new(router).count_requests(requests);
     for (listener, service) in sockets.http {
-        let address = listener.local_addr().map_err(system("can't tell an address"))?;
+        let address = listener.local_addr().map_err(system("can't find out an address"))?;
         http = http.listen(listener, &service).map_err(system("can't listen"))?;
         tracing::info!("listening on http://{address} for {service}");
     }
@@ -54,7 +53,7 @@ async fn run(
     }
     let mut statsd: Vec<Listener> = Vec::new();
     if let Some(socket) = sockets.udp {
-        let address = socket.local_addr().map_err(system("can't tell an address"))?;
+        let address = socket.local_addr().map_err(system("can't find out an address"))?;
         let listener = receiver.udp(socket).map_err(system("can't receive StatsD"))?;
         let buffer = listener.receive_buffer().unwrap_or_default();
         tracing::info!("listening on udp://{address} for StatsD ({buffer} bytes of buffer)");
@@ -66,31 +65,31 @@ async fn run(
         tracing::info!("listening on unix:{path} for StatsD");
     }
 
-    let reloading = tokio::spawn(reload(hangup, args.clone(), settings, registry));
-    tell(&[NotifyState::Ready]);
-    let (first, is_first) = tokio::sync::oneshot::channel();
+    let reloading = tokio::spawn(reload(hangup, sources, settings, registry));
+    notify_manager(&[NotifyState::Ready]);
+    let (first_signal, drain) = tokio::sync::oneshot::channel();
     let signals = async {
-        ends.wait().await;
+        stop.wait().await;
         tracing::info!("draining");
-        tell(&[NotifyState::Stopping]);
-        let _gone = first.send(());
-        ends.wait().await;
+        notify_manager(&[NotifyState::Stopping]);
+        let _gone = first_signal.send(());
+        stop.wait().await;
     };
-    let shutdown = async { drop(is_first.await) };
+    let shutdown = async { drop(drain.await) };
     let served = tokio::select! {
         served = http.serve(shutdown) => served.map_err(system("can't serve")),
-        () = signals => Err(Failure::Impatience),
+        () = signals => Err(Failure::SecondSignal),
     };
     reloading.abort();
-    // To the end, so that nothing of what was sent while HTTP drained is turned away.
+    // StatsD is received until here, so that events sent while HTTP drains are counted.
     drop(statsd);
     served
 }
 
-/// The signals that end the program.
-struct Ends(Signal, Signal);
+/// The signals that stop the program.
+struct StopSignals(Signal, Signal);
 
-impl Ends {
+impl StopSignals {
     async fn wait(&mut self) {
         tokio::select! {
             _ = self.0.recv() => {}
@@ -99,33 +98,33 @@ impl Ends {
     }
 }
 
-/// Reads the file again at each hangup. If it can't be used, what was read before goes on.
-async fn reload(mut hangup: Signal, args: ServeArgs, mut settings: Settings, registry: Registry) {
+/// Reads the file again at each SIGHUP. If the file can't be used, the settings stay as they are.
+async fn reload(mut hangup: Signal, sources: Sources, mut settings: Settings, registry: Registry) {
     while hangup.recv().await.is_some() {
-        tell(&[NotifyState::Reloading, reloading_since()]);
-        match reread(&args, &settings, &registry) {
+        notify_manager(&[NotifyState::Reloading, reloading_since()]);
+        match reread(&sources, &settings, &registry) {
             Ok(new) => {
                 tracing::info!(services = registry.services().len(), "configuration read again");
                 settings = new;
             }
             Err(error) => tracing::error!("configuration not read again: {error}"),
         }
-        tell(&[NotifyState::Ready]);
+        notify_manager(&[NotifyState::Ready]);
     }
 }
 
-fn reread(args: &ServeArgs, old: &Settings, registry: &Registry) -> Result<Settings, Failure> {
-    let new = Settings::settle(args)?.with_host_of(old)?;
+fn reread(sources: &Sources, old: &Settings, registry: &Registry) -> Result<Settings, Failure> {
+    let new = Settings::settle(sources)?.with_own_service_of(old)?;
     redescribe(registry, &old.specs, &new.specs)?;
     let fixed = Settings { specs: new.specs.clone(), ..old.clone() };
     if fixed != new {
-        tracing::warn!("addresses, ports and caps stay as they were until the next start");
+        tracing::warn!("addresses, ports and caps stay unchanged until the next start");
     }
     Ok(fixed)
 }
 
-/// The monotonic clock now. `NotifyState::monotonic_usec_now` would say so too, but it overflows
-/// where C's `time_t` has 32 bits, 36 minutes after the machine's start.
+/// The time of the monotonic clock. `NotifyState::monotonic_usec_now` returns it too, but overflows
+/// 36 minutes after the machine's start where C's `time_t` has 32 bits.
 fn reloading_since() -> NotifyState<'static> {
     match clock_gettime(ClockId::CLOCK_MONOTONIC) {
         Ok(now) => NotifyState::MonotonicUsec(Duration::from(now).as_micros().cast_signed()),
@@ -133,10 +132,10 @@ fn reloading_since() -> NotifyState<'static> {
     }
 }
 
-/// Tells the service manager, if there is one.
-fn tell(states: &[NotifyState<'_>]) {
+/// Notifies the service manager, if there is one.
+fn notify_manager(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!("can't tell the service manager: {error}");
+        tracing::warn!("can't notify the service manager: {error}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The registry, made from descriptions, and made over when they change.
+//! Makes the registry from descriptions, and changes it when they change.
 
 use tickring::{Registry, ServiceBuilder, ServiceError, ServiceSpec};
 
@@ -9,8 +9,9 @@ pub(crate) fn registry(specs: &[ServiceSpec]) -> Result<Registry, ServiceError> 
     Ok(registry)
 }
 
-/// Makes the registry have what is described now, where `former` was described before. Counts of
-/// what stays go on; what was admitted without a description stays.
+/// Changes the registry from what the descriptions `former` made of it to what `now` describes. A
+/// service that stays keeps its counts. Services and events that were registered on first sight
+/// stay as well.
 pub(crate) fn redescribe(
     registry: &Registry,
     former: &[ServiceSpec],
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_go_on_and_what_is_no_longer_described_goes() {
+    fn counts_go_on_and_undescribed_services_go() {
         let first = [spec("a", &["x", "y"]), spec("b", &["x"]), spec("c", &["x"])];
         let registry = registry(&first).unwrap();
         for (service, event, count) in [("a", "x", 3), ("a", "y", 4), ("b", "x", 5)] {

@@ -1,5 +1,7 @@
-//! What to serve: flags before environment before file before defaults.
+//! What to serve: flags outrank the environment, the environment outranks the file, and the file
+//! outranks the defaults.
 
+use std::env;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,36 +10,51 @@ use tickring::statsd::AutoRegister;
 use tickring::{ServiceSpec, catalogue};
 
 use crate::cli::ServeArgs;
-use crate::config::{Catalogue, Config, ConfigError, File, Udp};
-use crate::place::Step::{Index, Key};
+use crate::config::{Catalogue, Config, ConfigError, File};
+use crate::layer::Layer;
+use crate::place::PathSegment::{Index, Key};
 
-/// The service that the host is itself, unless another is named.
-const HOST_SERVICE: &str = "admin-api";
+/// The server's own service, unless another is named.
+const OWN_SERVICE: &str = "admin-api";
 
-/// All that `serve` goes by.
+/// Where settings come from. The file is read each time that they are settled.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources {
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) flags: Layer,
+    pub(crate) environment: Layer,
+}
+
+/// What `serve` does.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
-    /// The host's own service: one of the specs.
+    /// The server's own service: one of the specs. Requests mean it if they name no service, and
+    /// its first event counts them.
     pub(crate) service: String,
     pub(crate) service_ports: bool,
     pub(crate) statsd_udp: Option<SocketAddr>,
     pub(crate) statsd_unix: Option<PathBuf>,
+    /// The caps for registering unknown services and events; `None` to reject them.
     pub(crate) auto_register: Option<AutoRegister>,
-    /// What is served; no name twice.
+    /// The services. Their names differ.
     pub(crate) specs: Vec<ServiceSpec>,
 }
 
-/// Why it can't be served like that.
+/// Why settings can't be used.
 #[derive(Debug)]
 pub(crate) enum SettingsError {
     /// The file is wrong.
     Config(ConfigError),
-    /// The host's own service is none of those that are served.
+    /// A variable of the environment has a value that can't be read.
+    Variable { name: &'static str, value: String, expected: &'static str },
+    /// Two flags, or two variables, say the opposite of each other.
+    Contradiction { names: [&'static str; 2] },
+    /// The server's own service is none of the services.
     UnknownService { name: String, known: Vec<String> },
-    /// The service that the host is itself is no longer described.
-    HostGone { name: String },
-    /// Two services have one port.
+    /// The server's own service is no longer described.
+    OwnServiceGone { name: String },
+    /// Two services have the same port.
     SharedPort { port: u16, services: [String; 2] },
 }
 
@@ -45,15 +62,28 @@ impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(error) => error.fmt(f),
+            Self::Variable { name, value, expected } => {
+                write!(f, "{name} is {value:?}: it must be {expected}")
+            }
+            Self::Contradiction { names: [first, second] } => {
+                write!(f, "{first} and {second} contradict each other: give one of them")
+            }
             Self::UnknownService { name, known } => {
                 write!(f, "--service: unknown service {name:?}; there are: {}", known.join(", "))
             }
-            Self::HostGone { name } => {
-                write!(f, "service {name:?} is not described, and this host is it until it stops")
+            Self::OwnServiceGone { name } => {
+                write!(
+                    f,
+                    "service {name:?} is not described, but it is this server's own service "
+                )?;
+                f.write_str("until the next start")
             }
             Self::SharedPort { port, services: [first, second] } => {
-                write!(f, "port {port} is {first}'s and {second}'s: with --service-ports each ")?;
-                f.write_str("service needs one of its own")
+                write!(
+                    f,
+                    "port {port} belongs to both {first} and {second}: with --service-ports "
+                )?;
+                f.write_str("each service needs a different port")
             }
         }
     }
@@ -68,60 +98,76 @@ impl std::error::Error for SettingsError {
     }
 }
 
+impl Sources {
+    /// The arguments of `serve`, and the environment of this process.
+    pub(crate) fn of(args: ServeArgs) -> Result<Self, SettingsError> {
+        let config = args.config.or_else(|| env::var_os("TICKRING_CONFIG").map(PathBuf::from));
+        let flags = Layer::from_flags(args.flags)?;
+        Ok(Self { config, flags, environment: Layer::from_environment(|name| env::var_os(name))? })
+    }
+
+    /// This file, and the environment of this process.
+    pub(crate) fn of_file(config: PathBuf) -> Result<Self, SettingsError> {
+        let environment = Layer::from_environment(|name| env::var_os(name))?;
+        Ok(Self { config: Some(config), flags: Layer::default(), environment })
+    }
+}
+
 impl Settings {
     /// Reads the file, if there is one, and settles everything.
-    pub(crate) fn settle(args: &ServeArgs) -> Result<Self, SettingsError> {
-        let file = args.config.as_deref().map(File::read).transpose();
+    pub(crate) fn settle(sources: &Sources) -> Result<Self, SettingsError> {
+        let file = sources.config.as_deref().map(File::read).transpose();
         let file = file.map_err(SettingsError::Config)?;
         let nothing = Config::default();
         let config = file.as_ref().map_or(&nothing, |file| &file.config);
-        let (server, statsd) = (&config.server, &config.statsd);
+        let given = sources.flags.clone().or(sources.environment.clone());
+        let named_in_file = given.service.is_none();
+        let layer = given.or(Layer::from_file(config));
 
-        let statsd_udp = match (args.no_statsd, args.statsd_udp, statsd.udp) {
-            (Some(true), _, _) | (None, None, Some(Udp::Off)) => None,
-            (_, Some(address), _) | (_, None, Some(Udp::On(address))) => Some(address),
-            _ => Some(([127, 0, 0, 1], 8125).into()),
-        };
+        let udp = layer.statsd_udp.unwrap_or(([127, 0, 0, 1], 8125).into());
         let caps = AutoRegister::default();
-        let max_services = args.max_services.or(statsd.max_services).unwrap_or(caps.max_services);
-        let max_events = args.max_events.or(statsd.max_events).unwrap_or(caps.max_events);
+        let max_services = layer.max_services.unwrap_or(caps.max_services);
+        let max_events = layer.max_events.unwrap_or(caps.max_events);
         let caps = caps.max_services(max_services).max_events(max_events);
-        let auto_register = args.auto_register.or(statsd.auto_register).unwrap_or(false);
-        let service = args.service.as_ref().or(server.service.as_ref());
         let settings = Self {
-            listen: args.listen.or(server.listen).unwrap_or(([127, 0, 0, 1], 8003).into()),
-            service: service.map_or(HOST_SERVICE, String::as_str).into(),
-            service_ports: args.service_ports.or(server.service_ports).unwrap_or(false),
-            statsd_udp,
-            statsd_unix: args.statsd_unix.as_ref().or(statsd.unix.as_ref()).cloned(),
-            auto_register: auto_register.then_some(caps),
+            listen: layer.listen.unwrap_or(([127, 0, 0, 1], 8003).into()),
+            service: layer.service.unwrap_or_else(|| OWN_SERVICE.into()),
+            service_ports: layer.service_ports.unwrap_or(false),
+            statsd_udp: (layer.no_statsd != Some(true)).then_some(udp),
+            statsd_unix: layer.statsd_unix,
+            auto_register: layer.auto_register.unwrap_or(false).then_some(caps),
             specs: specs(config),
         };
-        settings.check(args, file.as_ref())?;
+        settings.check_own_service(file.as_ref().filter(|_| named_in_file))?;
+        settings.check_ports(file.as_ref())?;
         Ok(settings)
     }
 
-    /// The same, if it describes the host's own service of `running` too.
-    pub(crate) fn with_host_of(self, running: &Self) -> Result<Self, SettingsError> {
+    /// These settings, if they still describe the own service of `running`.
+    pub(crate) fn with_own_service_of(self, running: &Self) -> Result<Self, SettingsError> {
         if self.specs.iter().any(|spec| spec.name == running.service) {
             return Ok(self);
         }
-        Err(SettingsError::HostGone { name: running.service.clone() })
+        Err(SettingsError::OwnServiceGone { name: running.service.clone() })
     }
 
-    fn check(&self, args: &ServeArgs, file: Option<&File>) -> Result<(), SettingsError> {
-        if !self.specs.iter().any(|spec| spec.name == self.service) {
-            let known = self.specs.iter().map(|spec| spec.name.clone()).collect();
-            let unknown = SettingsError::UnknownService { name: self.service.clone(), known };
-            return Err(match file.filter(|_| args.service.is_none()) {
-                Some(file) => {
-                    let what =
-                        format!("the host's own service {:?} is not described", self.service);
-                    SettingsError::Config(file.wrong(&[Key("server"), Key("service")], what))
-                }
-                None => unknown,
-            });
+    /// Whether the own service is one of the services. `file` is what names it, if not a flag or a
+    /// variable does.
+    fn check_own_service(&self, file: Option<&File>) -> Result<(), SettingsError> {
+        if self.specs.iter().any(|spec| spec.name == self.service) {
+            return Ok(());
         }
+        if let Some(file) = file {
+            let what = format!("the server's own service {:?} is not described", self.service);
+            let key = [Key("server"), Key("service")];
+            return Err(SettingsError::Config(file.wrong(&key, what)));
+        }
+        let known = self.specs.iter().map(|spec| spec.name.clone()).collect();
+        Err(SettingsError::UnknownService { name: self.service.clone(), known })
+    }
+
+    /// Whether the ports that will be opened differ.
+    fn check_ports(&self, file: Option<&File>) -> Result<(), SettingsError> {
         if !self.service_ports {
             return Ok(());
         }
@@ -137,7 +183,7 @@ impl Settings {
             });
             return Err(match described {
                 Some((file, index)) => {
-                    let what = format!("{port} is {}'s already", services[0]);
+                    let what = format!("{port} already belongs to {}", services[0]);
                     let key = [Key("service"), Index(index), Key("port")];
                     SettingsError::Config(file.wrong(&key, what))
                 }
@@ -148,7 +194,8 @@ impl Settings {
     }
 }
 
-/// The built-in services, if they are wanted, with those of the file in place of, or after, them.
+/// The built-in services, unless the file replaces them, and the services of the file. One with the
+/// name of a built-in service takes its place.
 fn specs(config: &Config) -> Vec<ServiceSpec> {
     let mut specs = match config.catalogue {
         Catalogue::Extend => catalogue().to_vec(),
@@ -168,18 +215,18 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn settle(mut args: ServeArgs, text: &str) -> Result<Settings, String> {
+    fn settle(flags: Layer, text: &str) -> Result<Settings, String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("t.toml");
         fs::write(&path, text).unwrap();
-        args.config = Some(path);
         let prefix = format!("{}/", directory.path().display());
-        Settings::settle(&args).map_err(|error| error.to_string().replace(&prefix, ""))
+        let sources = Sources { config: Some(path), flags, environment: Layer::default() };
+        Settings::settle(&sources).map_err(|error| error.to_string().replace(&prefix, ""))
     }
 
     #[test]
-    fn without_anything_said_the_fifteen_are_served_on_loopback() {
-        let settings = Settings::settle(&ServeArgs::default()).unwrap();
+    fn default_is_the_fifteen_services_on_loopback() {
+        let settings = Settings::settle(&Sources::default()).unwrap();
         assert_eq!(settings.listen, "127.0.0.1:8003".parse().unwrap());
         assert_eq!(settings.statsd_udp, Some("127.0.0.1:8125".parse().unwrap()));
         assert_eq!((settings.service.as_str(), settings.specs.len()), ("admin-api", 15));
@@ -187,74 +234,92 @@ mod tests {
     }
 
     #[test]
-    fn flags_go_before_the_file() {
+    fn flags_outrank_the_file() {
         let text = "[server]\nlisten = \"127.0.0.1:1\"\nservice_ports = true\n[statsd]\n\
                     udp = false\nauto_register = true\nmax_events = 5";
-        let settings = settle(ServeArgs::default(), text).unwrap();
+        let settings = settle(Layer::default(), text).unwrap();
         assert_eq!((settings.listen.port(), settings.service_ports), (1, true));
         assert_eq!(settings.statsd_udp, None);
         let caps = AutoRegister::new().max_events(5);
         assert_eq!(settings.auto_register, Some(caps));
 
         let address = "127.0.0.1:2".parse().unwrap();
-        let args = ServeArgs {
+        let flags = Layer {
             listen: Some(address),
             statsd_udp: Some(address),
+            no_statsd: Some(false),
             service_ports: Some(false),
             auto_register: Some(false),
-            ..ServeArgs::default()
+            ..Layer::default()
         };
-        let settings = settle(args, text).unwrap();
+        let settings = settle(flags, text).unwrap();
         assert_eq!((settings.listen, settings.statsd_udp), (address, Some(address)));
         assert_eq!((settings.service_ports, settings.auto_register), (false, None));
 
-        // Unsaid again, the file's "no" falls back to the default.
-        let args = ServeArgs { no_statsd: Some(false), ..ServeArgs::default() };
-        assert_eq!(settle(args, text).unwrap().statsd_udp.unwrap().port(), 8125);
-        let args = ServeArgs { no_statsd: Some(true), ..ServeArgs::default() };
-        assert_eq!(settle(args, "[statsd]\nudp = \"[::]:1\"").unwrap().statsd_udp, None);
+        // Where a flag denies the file's "no", the address is the default one.
+        let flags = Layer { no_statsd: Some(false), ..Layer::default() };
+        assert_eq!(settle(flags, text).unwrap().statsd_udp.unwrap().port(), 8125);
+        let flags = Layer { no_statsd: Some(true), ..Layer::default() };
+        assert_eq!(settle(flags, "[statsd]\nudp = \"[::]:1\"").unwrap().statsd_udp, None);
     }
 
     #[test]
-    fn a_file_extends_or_replaces_the_built_in_services() {
+    fn environment_is_between_flags_and_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.toml");
+        fs::write(&path, "[statsd]\nmax_events = 1\nmax_services = 1\nauto_register = true")
+            .unwrap();
+        let off = Layer { no_statsd: Some(true), max_events: Some(2), ..Layer::default() };
+        let environment = Layer { max_services: Some(2), ..off };
+        let udp = Some("127.0.0.1:2".parse().unwrap());
+        let flags = Layer { statsd_udp: udp, max_services: Some(3), ..Layer::default() };
+        let flags = Layer::from_flags(flags).unwrap();
+        let settings = Settings::settle(&Sources { config: Some(path), flags, environment });
+        let settings = settings.unwrap();
+        assert_eq!(settings.statsd_udp, udp, "an address outranks a lower layer's \"no\"");
+        assert_eq!(settings.auto_register, Some(AutoRegister { max_services: 3, max_events: 2 }));
+    }
+
+    #[test]
+    fn file_extends_or_replaces_the_built_in_services() {
         let services = "[[service]]\nname = \"billing\"\nevents = [\"invoice\"]\n\
                         [[service]]\nname = \"admin-api\"\nevents = [\"call\"]\n";
-        let extended = settle(ServeArgs::default(), services).unwrap().specs;
+        let extended = settle(Layer::default(), services).unwrap().specs;
         assert_eq!(extended.len(), 16);
         assert_eq!((extended[2].name.as_str(), &*extended[2].events[0]), ("admin-api", "call"));
         assert_eq!(extended[15].name, "billing");
         let replaced = format!("catalogue = \"replace\"\n{services}");
-        assert_eq!(settle(ServeArgs::default(), &replaced).unwrap().specs.len(), 2);
+        assert_eq!(settle(Layer::default(), &replaced).unwrap().specs.len(), 2);
     }
 
     /// What the file that comes with the package says of itself.
     #[test]
-    fn the_packaged_file_has_the_defaults_and_one_service_more() {
+    fn packaged_file_has_the_defaults_and_one_service() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/tickring.toml");
-        let args = ServeArgs { config: Some(file.into()), ..ServeArgs::default() };
-        let mut settings = Settings::settle(&args).unwrap();
+        let sources = Sources { config: Some(file.into()), ..Sources::default() };
+        let mut settings = Settings::settle(&sources).unwrap();
         assert_eq!(settings.specs.pop().unwrap().name, "billing");
-        assert_eq!(settings, Settings::settle(&ServeArgs::default()).unwrap());
+        assert_eq!(settings, Settings::settle(&Sources::default()).unwrap());
     }
 
     #[test]
-    fn the_host_must_be_a_service_and_ports_must_differ() {
+    fn own_service_exists_and_ports_differ() {
         let billing = "[[service]]\nname = \"billing\"\nevents = [\"invoice\"]\nport = 8006\n";
-        let error = settle(ServeArgs::default(), "[server]\nservice = \"x\"").unwrap_err();
+        let error = settle(Layer::default(), "[server]\nservice = \"x\"").unwrap_err();
         assert_eq!(
             error,
-            "t.toml:2: server.service: the host's own service \"x\" is not described"
+            "t.toml:2: server.service: the server's own service \"x\" is not described"
         );
         let alone = format!("catalogue = \"replace\"\n{billing}");
-        let error = settle(ServeArgs::default(), &alone).unwrap_err();
+        let error = settle(Layer::default(), &alone).unwrap_err();
         assert!(error.contains("\"admin-api\" is not described"), "{error}");
-        let args = ServeArgs { service: Some("x".into()), ..ServeArgs::default() };
-        let error = settle(args, billing).unwrap_err();
+        let flags = Layer { service: Some("x".into()), ..Layer::default() };
+        let error = settle(flags, billing).unwrap_err();
         assert!(error.starts_with("--service: unknown service \"x\"; there are: web"), "{error}");
 
-        assert!(settle(ServeArgs::default(), billing).is_ok());
-        let args = ServeArgs { service_ports: Some(true), ..ServeArgs::default() };
-        let error = settle(args, billing).unwrap_err();
-        assert_eq!(error, "t.toml:4: service[0].port: 8006 is data-api's already");
+        assert!(settle(Layer::default(), billing).is_ok());
+        let flags = Layer { service_ports: Some(true), ..Layer::default() };
+        let error = settle(flags, billing).unwrap_err();
+        assert_eq!(error, "t.toml:4: service[0].port: 8006 already belongs to data-api");
     }
 }

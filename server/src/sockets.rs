@@ -8,17 +8,17 @@ use tickring::statsd::{UnixSocket, bind_udp};
 use crate::failure::Failure;
 use crate::settings::Settings;
 
-/// The sockets to serve on.
+/// The sockets that the program serves.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    /// Each with the service that it stands for.
+    /// Each with its default service.
     pub(crate) http: Vec<(TcpListener, String)>,
     pub(crate) udp: Option<UdpSocket>,
     pub(crate) unix: Option<UnixSocket>,
 }
 
 impl Sockets {
-    /// Binds everything or nothing.
+    /// Binds all sockets or, if one of them fails, none.
     pub(crate) fn bind(settings: &Settings) -> Result<Self, Failure> {
         let http = http_addresses(settings)?;
         let http = http.into_iter().map(|(address, service)| {
@@ -46,11 +46,11 @@ fn refused(socket: String, wanted_by: String, error: io::Error) -> Failure {
     Failure::Bind { socket, wanted_by, error }
 }
 
-/// Where to serve HTTP for which service. The host's own port is the main listener's, if that
-/// takes in loopback: then one listener serves both.
+/// The addresses of the HTTP listeners, each with its default service. The main listener also serves
+/// the own port of the server's own service, if it covers that port on loopback.
 fn http_addresses(settings: &Settings) -> Result<Vec<(SocketAddr, String)>, Failure> {
     let mut addresses = vec![(settings.listen, settings.service.clone())];
-    let taken = match settings.listen.ip() {
+    let covers_loopback = match settings.listen.ip() {
         IpAddr::V4(ip) => ip == Ipv4Addr::LOCALHOST || ip.is_unspecified(),
         IpAddr::V6(ip) => ip.is_unspecified(),
     };
@@ -58,12 +58,12 @@ fn http_addresses(settings: &Settings) -> Result<Vec<(SocketAddr, String)>, Fail
     for spec in specs {
         let Some(port) = spec.port else { continue };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if taken && port == settings.listen.port() && port != 0 {
+        if covers_loopback && port == settings.listen.port() && port != 0 {
             if spec.name == settings.service {
                 continue;
             }
             let error = io::ErrorKind::AddrInUse.into();
-            let wanted_by = format!("{}, and the main listener", spec.name);
+            let wanted_by = format!("{} and by the main listener", spec.name);
             return Err(refused(format!("TCP port {address}"), wanted_by, error));
         }
         addresses.push((address, spec.name.clone()));
@@ -74,19 +74,20 @@ fn http_addresses(settings: &Settings) -> Result<Vec<(SocketAddr, String)>, Fail
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ServeArgs;
+    use crate::layer::Layer;
+    use crate::settings::Sources;
 
     fn settings(listen: &str) -> Settings {
-        let args = ServeArgs {
+        let flags = Layer {
             listen: Some(listen.parse().unwrap()),
             service_ports: Some(true),
-            ..ServeArgs::default()
+            ..Layer::default()
         };
-        Settings::settle(&args).unwrap()
+        Settings::settle(&Sources { flags, ..Sources::default() }).unwrap()
     }
 
     #[test]
-    fn each_service_has_a_port_and_the_host_has_one_listener() {
+    fn each_service_has_a_port_and_a_listener() {
         for (listen, listeners) in
             [("127.0.0.1:8003", 15), ("0.0.0.0:8003", 15), ("[::1]:8003", 16), ("127.0.0.1:9", 16)]
         {
@@ -101,10 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn the_main_listener_may_not_take_another_service_s_port() {
+    fn main_listener_leaves_other_services_their_ports() {
         let error = http_addresses(&settings("0.0.0.0:8006")).unwrap_err();
         let expected =
-            "TCP port 127.0.0.1:8006 is in use (wanted by data-api, and the main listener)";
+            "TCP port 127.0.0.1:8006 is in use (wanted by data-api and by the main listener)";
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -194,6 +194,30 @@ fn a_hangup_reads_the_file_again_and_counts_go_on() {
 }
 
 #[test]
+fn requests_count_as_the_current_first_event() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tickring.toml");
+    let describe = |events: &str| {
+        let text = format!(
+            "catalogue = \"replace\"\nserver.service = \"front\"\n\
+             [[service]]\nname = \"front\"\nevents = {events}\ntimed = [\"visit\"]\n"
+        );
+        fs::write(&path, text).unwrap();
+    };
+    describe(r#"["visit"]"#);
+    let mut program = Program::serve(&["--config", path.to_str().unwrap()]);
+    let address = program.http("front");
+    for _ in 0..3 {
+        assert_eq!(get(address, "/health/live").0, 200);
+    }
+    describe(r#"["request", "visit"]"#);
+    program.signal("HUP");
+    program.logged("configuration read again");
+    let events = get(address, "/api/v1/event-rate").1["events"].clone();
+    assert_eq!((&events["visit"]["total"], &events["request"]["total"]), (&3.into(), &1.into()));
+}
+
+#[test]
 fn what_is_unknown_is_admitted_when_asked_to() {
     let caps = ["--auto-register", "--max-services", "16", "--max-events=2"];
     let mut program = Program::serve(&caps);
@@ -270,7 +294,7 @@ fn a_second_signal_ends_it_at_once() {
     program.logged("draining");
     program.signal("TERM");
     assert_eq!(program.wait().code(), Some(1));
-    program.logged("ended before it was done");
+    program.logged("stopped by a second signal");
 }
 
 #[test]
