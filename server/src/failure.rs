@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use tickring::ServiceError;
 
-use crate::settings::SettingsError;
+use crate::config::ConfigError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -77,5 +77,62 @@ impl From<SettingsError> for Failure {
 impl From<ServiceError> for Failure {
     fn from(error: ServiceError) -> Self {
         Self::Service(error)
+    }
+}
+
+/// Why settings can't be used.
+#[derive(Debug)]
+pub(crate) enum SettingsError {
+    /// The file is wrong.
+    Config(ConfigError),
+    /// A variable of the environment has a value that can't be read.
+    Variable { name: &'static str, value: String, expected: &'static str },
+    /// Two flags, or two variables, say the opposite of each other.
+    Contradiction { names: [&'static str; 2] },
+    /// The server's own service is none of the services.
+    UnknownService { name: String, known: Vec<String> },
+    /// The server's own service is no longer described.
+    OwnServiceGone { name: String },
+    /// Two services have the same port.
+    SharedPort { port: u16, services: [String; 2] },
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Variable { name, value, expected } => {
+                write!(f, "{name} is {value:?}: it must be {expected}")
+            }
+            Self::Contradiction { names: [first, second] } => {
+                write!(f, "{first} and {second} contradict each other: give one of them")
+            }
+            Self::UnknownService { name, known } => {
+                write!(f, "--service: unknown service {name:?}; there are: {}", known.join(", "))
+            }
+            Self::OwnServiceGone { name } => {
+                write!(
+                    f,
+                    "service {name:?} is not described, but it is this server's own service "
+                )?;
+                f.write_str("until the next start")
+            }
+            Self::SharedPort { port, services: [first, second] } => {
+                write!(
+                    f,
+                    "port {port} belongs to both {first} and {second}: with --service-ports "
+                )?;
+                f.write_str("each service needs a different port")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            _ => None,
+        }
     }
 }

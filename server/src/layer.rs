@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::{ArgAction, Args};
 
 use crate::config::{Config, Udp};
-use crate::settings::SettingsError;
+use crate::failure::SettingsError;
 
 /// The settings of one source; `None` where it says nothing. A new setting is a field here, with
 /// its flag, a line in each function below, and what [`Settings`](crate::settings::Settings) makes
@@ -114,7 +114,7 @@ impl Layer {
         }
     }
 
-    /// An address also means "receive StatsD", so that it outranks a "don't" of a lower layer.
+    /// An address also means "receive `StatsD`", so that it outranks a "don't" of a lower layer.
     fn with_one_udp(mut self, names: [&'static str; 2]) -> Result<Self, SettingsError> {
         match (self.statsd_udp, self.no_statsd) {
             (Some(_), Some(true)) => return Err(SettingsError::Contradiction { names }),
@@ -132,13 +132,11 @@ fn parsed<T: FromStr>(
     expected: &'static str,
 ) -> Result<Option<T>, SettingsError> {
     let Some(value) = variable(name) else { return Ok(None) };
-    match value.to_str().map(str::parse) {
-        Some(Ok(parsed)) => Ok(Some(parsed)),
-        _ => {
-            let value = value.to_string_lossy().into_owned();
-            Err(SettingsError::Variable { name, value, expected })
-        }
+    if let Some(Ok(parsed)) = value.to_str().map(str::parse) {
+        return Ok(Some(parsed));
     }
+    let value = value.to_string_lossy().into_owned();
+    Err(SettingsError::Variable { name, value, expected })
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! outranks the defaults.
 
 use std::env;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -10,7 +9,8 @@ use tickring::statsd::AutoRegister;
 use tickring::{ServiceSpec, catalogue};
 
 use crate::cli::ServeArgs;
-use crate::config::{Catalogue, Config, ConfigError, File};
+use crate::config::{Catalogue, Config, File};
+use crate::failure::SettingsError;
 use crate::layer::Layer;
 use crate::place::PathSegment::{Index, Key};
 
@@ -39,63 +39,6 @@ pub(crate) struct Settings {
     pub(crate) auto_register: Option<AutoRegister>,
     /// The services. Their names differ.
     pub(crate) specs: Vec<ServiceSpec>,
-}
-
-/// Why settings can't be used.
-#[derive(Debug)]
-pub(crate) enum SettingsError {
-    /// The file is wrong.
-    Config(ConfigError),
-    /// A variable of the environment has a value that can't be read.
-    Variable { name: &'static str, value: String, expected: &'static str },
-    /// Two flags, or two variables, say the opposite of each other.
-    Contradiction { names: [&'static str; 2] },
-    /// The server's own service is none of the services.
-    UnknownService { name: String, known: Vec<String> },
-    /// The server's own service is no longer described.
-    OwnServiceGone { name: String },
-    /// Two services have the same port.
-    SharedPort { port: u16, services: [String; 2] },
-}
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(error) => error.fmt(f),
-            Self::Variable { name, value, expected } => {
-                write!(f, "{name} is {value:?}: it must be {expected}")
-            }
-            Self::Contradiction { names: [first, second] } => {
-                write!(f, "{first} and {second} contradict each other: give one of them")
-            }
-            Self::UnknownService { name, known } => {
-                write!(f, "--service: unknown service {name:?}; there are: {}", known.join(", "))
-            }
-            Self::OwnServiceGone { name } => {
-                write!(
-                    f,
-                    "service {name:?} is not described, but it is this server's own service "
-                )?;
-                f.write_str("until the next start")
-            }
-            Self::SharedPort { port, services: [first, second] } => {
-                write!(
-                    f,
-                    "port {port} belongs to both {first} and {second}: with --service-ports "
-                )?;
-                f.write_str("each service needs a different port")
-            }
-        }
-    }
-}
-
-impl std::error::Error for SettingsError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Config(error) => Some(error),
-            _ => None,
-        }
-    }
 }
 
 impl Sources {

@@ -77,7 +77,7 @@ impl Watch {
     /// it runs, so this waits forever then.
     pub(crate) async fn reached(&mut self, phase: Phase) {
         if self.0.wait_for(|now| *now >= phase).await.is_err() {
-            future::pending().await
+            future::pending::<()>().await;
         }
     }
 }

@@ -16,17 +16,13 @@ use crate::export::ProcessSample;
 use crate::export::discovery;
 use crate::fleet::{Rejections, Service};
 
-/// How many bulk responses may be made or sent at a time. With their length, this bounds the
-/// memory of all of them.
-pub(super) const MAX_BULK: usize = 16;
-
-/// From how many events on a bulk response is made on a thread of its own pool, away from the
-/// reactor. Fewer events than this take less than a millisecond.
+/// Up to this many events a bulk response is made on the connection's thread: it takes less than a
+/// millisecond. Longer ones are made on the runtime's blocking threads.
 const FEW_EVENTS: usize = 256;
 
 impl Router {
-    /// The answer to a request for a bulk response. It occupies one of [`MAX_BULK`] places until
-    /// its last byte is sent.
+    /// The answer to a request for a bulk response. It occupies one of the places for such
+    /// responses until its last byte is sent.
     pub(super) async fn answer_bulk(&self, request: Request<Bytes>, route: Route) -> Answer {
         let place = Arc::clone(&self.bulk).acquire_owned();
         let place = tokio::time::timeout(self.options.limits.body_timeout, place).await;

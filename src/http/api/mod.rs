@@ -8,5 +8,6 @@ pub(crate) mod response;
 mod route;
 mod router;
 mod scrape;
+mod single;
 
 pub use self::router::Router;

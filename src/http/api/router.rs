@@ -13,17 +13,17 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::body;
-use super::bulk::MAX_BULK;
-use super::events::Batch;
 use super::query::Query;
-use super::response::{
-    Accepted, Answer, Health, ProbeStatus, Refusal, closing, error, json, method_not_allowed,
-};
+use super::response::{Answer, ProbeStatus, Refusal, closing, error, json, method_not_allowed};
 use super::route::Route;
 use crate::export::discovery::Listening;
-use crate::fleet::{EventRate, Registry, Rejections, Service};
+use crate::fleet::{Registry, Rejections};
 use crate::http::Limits;
 use crate::http::counters::Running;
+
+/// How many bulk responses may be made or sent at a time. With their length, this bounds the memory
+/// of all of them.
+const MAX_BULK: usize = 16;
 
 /// Answers requests about the services of a registry.
 ///
@@ -44,7 +44,7 @@ use crate::http::counters::Running;
 #[derive(Clone, Debug)]
 pub struct Router {
     pub(super) options: Arc<Options>,
-    /// The places of bulk responses.
+    /// The places of [`MAX_BULK`] bulk responses.
     pub(super) bulk: Arc<Semaphore>,
     /// The service that a request means if it names none.
     service: Arc<str>,
@@ -282,64 +282,6 @@ impl Router {
             Route::Discovery => Ok(self.discovery(request.headers())),
         }
     }
-
-    /// The service with this name, or the default service.
-    pub(super) fn named(&self, name: Option<&str>) -> Result<Arc<Service>, Refusal> {
-        let name = name.unwrap_or(&self.service);
-        self.options.registry.get(name).ok_or_else(|| {
-            let services = self.options.registry.services();
-            let known: Vec<_> = services.iter().map(|service| service.name()).collect();
-            let known = known.join(", ");
-            let why = format_args!("unknown service {name:?}: known services are: {known}");
-            Refusal::new(StatusCode::NOT_FOUND, why)
-        })
-    }
-
-    fn event_rate(&self, name: Option<&str>, series: bool) -> Result<Answer, Refusal> {
-        let service = self.named(name)?;
-        let document = if series { service.event_rate_with_series() } else { service.event_rate() };
-        Ok(json(status_of(&document), &document))
-    }
-
-    fn events(&self, name: &str, body: &[u8]) -> Result<Answer, Refusal> {
-        let service = self.named(Some(name))?;
-        let batch = Batch::parse(body, &service)
-            .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
-        Ok(json(StatusCode::ACCEPTED, &Accepted { accepted: batch.record() }))
-    }
-
-    fn ready(&self) -> Answer {
-        let draining = self.listener.as_ref().is_some_and(|here| here.running.drain.is_draining());
-        if draining {
-            json(StatusCode::SERVICE_UNAVAILABLE, &ProbeStatus { status: "draining" })
-        } else {
-            json(StatusCode::OK, &ProbeStatus { status: "ready" })
-        }
-    }
-
-    fn health(&self) -> Result<Answer, Refusal> {
-        let service = self.named(None)?;
-        let document = service.event_rate();
-        let status = status_of(&document);
-        let service = service.name();
-        let health = match &document {
-            EventRate::Figures(figures) => Health {
-                status: "healthy",
-                service,
-                uptime_seconds: figures.uptime_seconds,
-                events_per_hour: figures.events_per_hour,
-                error: None,
-            },
-            EventRate::Unavailable { error, .. } => Health {
-                status: "unhealthy",
-                service,
-                uptime_seconds: 0.0,
-                events_per_hour: 0.0,
-                error: Some(error),
-            },
-        };
-        Ok(json(status, &health))
-    }
 }
 
 /// The answer that `route` makes, or 500 if it panics.
@@ -352,17 +294,6 @@ fn caught(path: &str, route: impl FnOnce() -> Result<Answer, Refusal>) -> Answer
             tracing::error!(path, "panicked while answering a request");
             let why = "answering this request failed inside the server; its log says more";
             error(StatusCode::INTERNAL_SERVER_ERROR, why)
-        }
-    }
-}
-
-/// 503 if a service's figures are unavailable, with a line in the log.
-fn status_of(document: &EventRate) -> StatusCode {
-    match document {
-        EventRate::Figures(_) => StatusCode::OK,
-        EventRate::Unavailable { service, error, .. } => {
-            tracing::warn!(service, error, "the figures of a service are unavailable");
-            StatusCode::SERVICE_UNAVAILABLE
         }
     }
 }

@@ -26,17 +26,18 @@ const BACKLOG: i32 = 4096;
 /// serves, unless [`count_requests`](Self::count_requests) says where.
 ///
 /// ```no_run
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::net::TcpListener;
 /// use tickring::http::{Router, Server};
 /// use tickring::{Registry, Service};
 ///
 /// let registry = Registry::new();
 /// registry.register(Service::from_catalogue("admin-api")?)?;
-/// Server::new(Router::new(registry, "admin-api"))
-///     .listen(TcpListener::bind("127.0.0.1:8003")?, "admin-api")?
-///     .serve(async { drop(tokio::signal::ctrl_c().await) })
-///     .await?;
+/// let server = Server::new(Router::new(registry, "admin-api"))
+///     .listen(TcpListener::bind("127.0.0.1:8003")?, "admin-api")?;
+/// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// // Forever; `serve` shows how a server is stopped.
+/// runtime.block_on(server.serve(std::future::pending()))?;
 /// # Ok(())
 /// # }
 /// ```
@@ -144,7 +145,26 @@ impl Server {
     /// While it drains, the server still accepts connections, for one request each, so that
     /// `/health/ready` can answer 503.
     ///
-    /// Runs on a tokio runtime whose I/O and time drivers are enabled.
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::net::TcpListener;
+    /// use std::thread;
+    /// use tickring::Registry;
+    /// use tickring::http::{Router, Server};
+    ///
+    /// let server = Server::new(Router::new(Registry::new(), "shop"))
+    ///     .listen(TcpListener::bind("127.0.0.1:0")?, "shop")?;
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    /// let serving = thread::spawn(move || {
+    ///     runtime.block_on(server.serve(async { drop(stopped.await) }))
+    /// });
+    /// // … until the application ends:
+    /// drop(stop);
+    /// serving.join().unwrap()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -1,0 +1,81 @@
+//! Responses about one service, or about the server.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+
+use super::events::Batch;
+use super::response::{Accepted, Answer, Health, ProbeStatus, Refusal, json};
+use super::router::Router;
+use crate::fleet::{EventRate, Service};
+
+impl Router {
+    /// The service with this name, or the default service.
+    pub(super) fn named(&self, name: Option<&str>) -> Result<Arc<Service>, Refusal> {
+        let name = name.unwrap_or(self.service());
+        self.options.registry.get(name).ok_or_else(|| {
+            let services = self.options.registry.services();
+            let known: Vec<_> = services.iter().map(|service| service.name()).collect();
+            let known = known.join(", ");
+            let why = format_args!("unknown service {name:?}: known services are: {known}");
+            Refusal::new(StatusCode::NOT_FOUND, why)
+        })
+    }
+
+    pub(super) fn event_rate(&self, name: Option<&str>, series: bool) -> Result<Answer, Refusal> {
+        let service = self.named(name)?;
+        let document = if series { service.event_rate_with_series() } else { service.event_rate() };
+        Ok(json(status_of(&document), &document))
+    }
+
+    pub(super) fn events(&self, name: &str, body: &[u8]) -> Result<Answer, Refusal> {
+        let service = self.named(Some(name))?;
+        let batch = Batch::parse(body, &service)
+            .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
+        Ok(json(StatusCode::ACCEPTED, &Accepted { accepted: batch.record() }))
+    }
+
+    pub(super) fn ready(&self) -> Answer {
+        let draining = self.listener.as_ref().is_some_and(|here| here.running.drain.is_draining());
+        if draining {
+            json(StatusCode::SERVICE_UNAVAILABLE, &ProbeStatus { status: "draining" })
+        } else {
+            json(StatusCode::OK, &ProbeStatus { status: "ready" })
+        }
+    }
+
+    pub(super) fn health(&self) -> Result<Answer, Refusal> {
+        let service = self.named(None)?;
+        let document = service.event_rate();
+        let status = status_of(&document);
+        let service = service.name();
+        let health = match &document {
+            EventRate::Figures(figures) => Health {
+                status: "healthy",
+                service,
+                uptime_seconds: figures.uptime_seconds,
+                events_per_hour: figures.events_per_hour,
+                error: None,
+            },
+            EventRate::Unavailable { error, .. } => Health {
+                status: "unhealthy",
+                service,
+                uptime_seconds: 0.0,
+                events_per_hour: 0.0,
+                error: Some(error),
+            },
+        };
+        Ok(json(status, &health))
+    }
+}
+
+/// 503 if a service's figures are unavailable, with a line in the log.
+fn status_of(document: &EventRate) -> StatusCode {
+    match document {
+        EventRate::Figures(_) => StatusCode::OK,
+        EventRate::Unavailable { service, error, .. } => {
+            tracing::warn!(service, error, "the figures of a service are unavailable");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}
