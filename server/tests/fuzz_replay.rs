@@ -1,5 +1,5 @@
-//! Runs every committed seed and crash of the configuration's fuzz target, and whatever crash a
-//! fuzzer left in `fuzz/artifacts`, through the body that the fuzzer runs. No fuzzer is needed.
+//! Runs the body of the configuration's fuzz target on every committed seed and crash, and on every
+//! crash that a fuzzer has left in `fuzz/artifacts`. No fuzzer is needed.
 
 #[path = "support/configs.rs"]
 mod configs;

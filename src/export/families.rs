@@ -79,7 +79,8 @@ const SHARDS: Family = Family {
     name: "tickring_shards",
     kind: Kind::Gauge,
     unit: None,
-    help: "Shards made for recording threads so far. They are reused, never freed.",
+    help: "Shards made so far: each holds the counts of one thread on one meter. They are reused, \
+           never freed.",
 };
 const REJECTED: Family = Family {
     name: "tickring_rejected",

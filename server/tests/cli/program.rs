@@ -1,4 +1,4 @@
-//! The program under test: started on free ports, spoken to, ended.
+//! The program under test: starts it on free ports, talks to it, and stops it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Far more than anything here takes, also on a busy machine.
+/// Far longer than anything here takes, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The program with these arguments and nothing of this test's environment that it reads.
+/// The program with these arguments, without the variables of this test that it would read.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tickring"));
     for (name, _) in std::env::vars_os() {
@@ -28,7 +28,7 @@ pub(crate) fn output(args: &[&str]) -> Output {
     command(args).output().unwrap()
 }
 
-/// Its exit code and the one line that it had to say about it.
+/// Its exit code, and the one line on stderr that says why.
 pub(crate) fn refusal(output: &Output) -> (i32, String) {
     let stderr = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -41,7 +41,7 @@ pub(crate) struct Program {
     child: Child,
     log: Receiver<String>,
     seen: Vec<String>,
-    /// How much of it is old news.
+    /// How many of the seen lines don't count any more.
     forgotten: usize,
 }
 
@@ -64,13 +64,12 @@ impl Program {
         Self::start(command(&[&ports, args].concat()))
     }
 
-    /// The first line of its log that has this in it, waiting for it if need be. Forgotten ones
-    /// don't count.
+    /// The first line of the log that contains `part`. Waits for it; forgotten lines don't count.
     pub(crate) fn logged(&mut self, part: &str) -> String {
         self.logged_since(self.forgotten, part)
     }
 
-    /// Forgets what it has logged so far.
+    /// Forgets the lines that were logged so far.
     pub(crate) fn forget(&mut self) {
         self.forgotten = self.seen.len();
     }
@@ -107,25 +106,25 @@ impl Program {
         client.send_to(text.as_bytes(), address).unwrap();
     }
 
-    /// The total of a service, asked for where the host's own is served.
-    pub(crate) fn total(&mut self, host: &str, service: &str) -> Option<u64> {
-        let address = self.http(host);
+    /// The total of `service`, from the listener whose default service is `own`.
+    pub(crate) fn total(&mut self, own: &str, service: &str) -> Option<u64> {
+        let address = self.http(own);
         let (_, document) = get(address, &format!("/api/v1/event-rate?service={service}"));
         document["total_events"].as_u64()
     }
 
-    pub(crate) fn wait_for_total(&mut self, host: &str, service: &str, total: u64) {
+    pub(crate) fn wait_for_total(&mut self, own: &str, service: &str, total: u64) {
         let begun = Instant::now();
-        while self.total(host, service) != Some(total) {
-            assert!(begun.elapsed() < PATIENCE, "{service}: {:?}", self.total(host, service));
+        while self.total(own, service) != Some(total) {
+            assert!(begun.elapsed() < PATIENCE, "{service}: {:?}", self.total(own, service));
             std::thread::sleep(Duration::from_millis(2));
         }
     }
 
-    /// Until a service has counted anything.
-    pub(crate) fn wait_for_some(&mut self, host: &str, service: &str) {
+    /// Waits until a service has counted anything.
+    pub(crate) fn wait_for_some(&mut self, own: &str, service: &str) {
         let begun = Instant::now();
-        while self.total(host, service) == Some(0) {
+        while self.total(own, service) == Some(0) {
             assert!(begun.elapsed() < PATIENCE, "{service}: nothing");
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -142,7 +141,7 @@ impl Program {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(begun.elapsed() < PATIENCE, "it doesn't end");
+            assert!(begun.elapsed() < PATIENCE, "the program doesn't exit");
             std::thread::sleep(Duration::from_millis(2));
         }
     }

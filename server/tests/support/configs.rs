@@ -1,4 +1,4 @@
-//! What holds for any configuration file.
+//! Checks that hold for any configuration file.
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ pub(crate) fn check(bytes: &[u8]) {
         }
         Err(error) => {
             let said = error.to_string();
-            let rest = said.strip_prefix("any.toml:").expect("which file it is");
-            assert!(!said.contains('\n'), "more than a line: {said:?}");
+            let rest = said.strip_prefix("any.toml:").expect("the error names the file");
+            assert!(!said.contains('\n'), "more than one line: {said:?}");
             let line = rest.split(':').next().unwrap_or_default();
             if let Ok(line) = line.parse::<usize>() {
                 let lines = text.split('\n').count();
