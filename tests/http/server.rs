@@ -171,6 +171,24 @@ fn an_idle_server_ends_at_once_and_says_goodbye_to_idle_connections() {
 }
 
 #[test]
+fn servers_of_one_router_end_one_by_one() {
+    let registry = shop();
+    let router = Router::new(registry.clone(), "shop");
+    let start = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Server::new(router.clone()).listen(listener, "shop").unwrap();
+        run(&mut Builder::new_current_thread(), server, address, registry.clone())
+    };
+    let (mut first, second) = (start(), start());
+    assert!(first.get("/health/ready").starts_with("HTTP/1.1 200"));
+    first.ended().unwrap();
+    assert!(second.get("/health/ready").starts_with("HTTP/1.1 200"));
+    let metrics = second.get("/metrics");
+    assert!(metrics.contains("\ntickring_http_accepted_total 2\n"), "{metrics}");
+}
+
+#[test]
 fn discovery_and_metrics_together_show_each_series_once() {
     let registry = Registry::new();
     let mut server = Server::new(Router::new(registry.clone(), "admin-api"));
