@@ -220,7 +220,7 @@ mod tests {
         let settings = Settings::settle(&Sources { config: Some(path), flags, environment });
         let settings = settings.unwrap();
         assert_eq!(settings.statsd_udp, udp, "an address outranks a lower layer's \"no\"");
-        assert_eq!(settings.auto_register, Some(AutoRegister { max_services: 3, max_events: 2 }));
+        assert_eq!(settings.auto_register, Some(AutoRegister::new().max_services(3).max_events(2)));
     }
 
     #[test]

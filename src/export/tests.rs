@@ -131,7 +131,7 @@ fn process_is_shown_and_rates_can_be_left_out() {
     scrape.process = Some(ProcessSample {
         version: "1.2.3",
         engine: Diagnostics {
-                ticker_starts: 1,
+            ticker_starts: 1,
             timed_shards: 0,
             clock_lag: Duration::from_millis(250),
             saturated_records: 3,
