@@ -1,7 +1,7 @@
 //! `GET /api/v1/event-rate` at 100 connections, against a hyper server that answers a constant of
 //! the same size. All in one run, by turns, loaded by `wrk` (Debian has it) over loopback.
 //!
-//! `cargo bench --bench endpoint`, which takes a minute and a half.
+//! `cargo bench -p tickring --features http --bench endpoint`, which takes a minute and a half.
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -22,6 +22,11 @@ use nix::time::{ClockId, clock_gettime};
 use tickring::http::{Router, Server};
 use tickring::{Registry, Service};
 use tokio::runtime::Builder;
+
+#[path = "support/measure.rs"]
+mod measure;
+
+use measure::{Spread, spread};
 
 const ROUNDS: usize = 9;
 /// The host's own service, whose requests are timed, and one without durations.
@@ -143,13 +148,6 @@ fn load(address: SocketAddr) -> Option<Load> {
     })
 }
 
-/// Low, median and high.
-fn spread(mut figures: Vec<f64>) -> [f64; 3] {
-    figures.sort_by(f64::total_cmp);
-    let last = figures.len() - 1;
-    [figures[last / 10], figures[last / 2], figures[last - last / 10]]
-}
-
 fn main() {
     let (timed, untimed) = (event_rate_server(TIMED), event_rate_server(UNTIMED));
     let (timed_body, untimed_body) = (body_of(timed), body_of(untimed));
@@ -173,7 +171,10 @@ fn main() {
         }
     }
     println!("| figure | median | 8 in 10 rounds between | promised |\n|---|---|---|---|");
-    let print = |what: &str, [low, median, high]: [f64; 3], digits: usize, promised: &str| {
+    let print = |what: &str,
+                 Spread { low, median, high }: Spread,
+                 digits: usize,
+                 promised: &str| {
         println!("| {what} | {median:.digits$} | {low:.digits$} – {high:.digits$} | {promised} |");
     };
     let [timed, as_timed, untimed, as_untimed] = &loads;
@@ -184,20 +185,20 @@ fn main() {
         print(&format!("requests/s, {name} ({bytes} bytes)"), rates(loads), 0, "");
         print("requests/s, a constant of that size", rates(constant), 0, "");
         print(&format!("{name} / constant"), ratios(loads, constant), 3, "≥ 0.85");
-        let p99 = |loads: &[Load]| spread(loads.iter().map(|load| load.p99_milliseconds).collect());
+        let p99 = |loads: &[Load]| spread(loads.iter().map(|load| load.p99_milliseconds));
         print(&format!("{name}, p99 in ms"), p99(loads), 2, "≤ 5");
         print("the constant, p99 in ms", p99(constant), 2, "");
-        let time = |loads: &[Load]| spread(loads.iter().map(|load| load.microseconds).collect());
+        let time = |loads: &[Load]| spread(loads.iter().map(|load| load.microseconds));
         print(&format!("{name}, processor time of a request in µs"), time(loads), 2, "");
         print("the constant, processor time of a request in µs", time(constant), 2, "");
     }
 }
 
-fn rates(loads: &[Load]) -> [f64; 3] {
-    spread(loads.iter().map(|load| load.requests_per_second).collect())
+fn rates(loads: &[Load]) -> Spread {
+    spread(loads.iter().map(|load| load.requests_per_second))
 }
 
-fn ratios(a: &[Load], b: &[Load]) -> [f64; 3] {
+fn ratios(a: &[Load], b: &[Load]) -> Spread {
     let pairs = a.iter().zip(b);
-    spread(pairs.map(|(a, b)| a.requests_per_second / b.requests_per_second).collect())
+    spread(pairs.map(|(a, b)| a.requests_per_second / b.requests_per_second))
 }

@@ -1,7 +1,7 @@
 //! Bytes: what a meter takes up, by the number of threads that record on it, and how time and
 //! memory grow with meters and threads.
 //!
-//! `cargo bench --bench memory` prints both tables; `.ci/figures` reads the first one.
+//! `cargo bench -p tickring --bench memory` prints both tables; `.ci/figures` reads the first one.
 #![allow(clippy::cast_precision_loss)]
 
 use std::alloc::System;
@@ -12,6 +12,11 @@ use std::time::Instant;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tickring::Meter;
+
+#[path = "support/measure.rs"]
+mod measure;
+
+use measure::median;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -57,13 +62,12 @@ fn bytes_of_a_meter(threads: usize) -> isize {
 
 /// The median of nine times that `pass` takes for each of its `n` operations.
 fn median_nanos(n: usize, mut pass: impl FnMut()) -> f64 {
-    let mut times = [0.0; 9].map(|_: f64| {
+    let times = [0.0; 9].map(|_: f64| {
         let begun = Instant::now();
         pass();
         begun.elapsed().as_secs_f64() * 1e9 / n as f64
     });
-    times.sort_by(f64::total_cmp);
-    times[4]
+    median(times)
 }
 
 /// Time and memory of `meters` meters with `threads` threads on each.

@@ -5,7 +5,7 @@
 //! what the machine does besides hits neighbouring batches alike. A round is eight batches, each
 //! way in either order; the service against itself shows what is noise.
 //!
-//! `cargo bench --bench metered`, which takes ten seconds.
+//! `cargo bench -p tickring --features http --bench metered`, which takes ten seconds.
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -22,6 +22,11 @@ use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
 use tickring::{Meter, Timer};
 use tokio::runtime::Builder;
+
+#[path = "support/measure.rs"]
+mod measure;
+
+use measure::{Spread, confidence, median, spread};
 
 const ROUNDS: usize = 1500;
 const BATCH: u32 = 40;
@@ -119,27 +124,13 @@ fn main() {
     assert!(METER.snapshot().total() > 0 && TIMER.snapshot().events().total() > 0);
     println!("| a request | median | 95 % confidence | 8 in 10 rounds between | promised |");
     println!("|---|---|---|---|---|");
-    nanos.sort_by(f64::total_cmp);
-    let microseconds = nanos[nanos.len() / 2] / 1000.0;
+    let microseconds = median(nanos) / 1000.0;
     println!("| plain | {microseconds:.1} µs | | | |");
-    for ((name, does), mut ratios) in candidates.into_iter().zip(ratios) {
-        ratios.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            #[allow(clippy::cast_precision_loss)]
-            let index = (ratios.len() as f64 * share) as usize;
-            ratios[index.min(ratios.len() - 1)]
-        };
-        // Of a median, by the binomial distribution of how many lie below it.
-        #[allow(clippy::cast_precision_loss)]
-        let around = 0.98 / (ratios.len() as f64).sqrt();
+    for ((name, does), ratios) in candidates.into_iter().zip(ratios) {
+        let Spread { low, median, high } = spread(ratios.iter().copied());
+        let (least, most) = confidence(ratios);
         println!(
-            "| {name} / plain | {:.4}× | {:.4} – {:.4} | {:.3} – {:.3} | {} |",
-            at(0.5),
-            at(0.5 - around),
-            at(0.5 + around),
-            at(0.1),
-            at(0.9),
+            "| {name} / plain | {median:.4}× | {least:.4} – {most:.4} | {low:.3} – {high:.3} | {} |",
             if does == METERS { "≤ 1.01×" } else { "" },
         );
     }

@@ -1,7 +1,7 @@
 //! `StatsD` over UDP on loopback: how many events a second one core takes in without losing one,
 //! in datagrams of one event and in packed ones.
 //!
-//! `cargo bench --bench statsd`. collectd's plugin, in C, is measured beside it where collectd is
+//! `cargo bench -p tickring --features statsd --bench statsd`. collectd's plugin, in C, is measured beside it where collectd is
 //! there (`apt-get install collectd-core`), and the original daemon, in Node, if `STATSD_JS` is the
 //! path of its `stats.js` (`npm install statsd`).
 //!

@@ -1,14 +1,16 @@
 //! The promises about speed, each as a figure of this machine, now.
 //!
-//! `cargo bench --bench targets` prints all of them as a table; with a word behind `--` only the
-//! rows of that question: `record`, `threads`, `between`, `many`, `read`.
+//! `cargo bench -p tickring --bench targets` prints all of them as a table; with a word behind `--` only the
+//! rows of that question: `record`, `threads`, `between`, `many`, `read`, `timer`.
 #![allow(clippy::cast_precision_loss)]
 
 mod many;
+#[path = "../support/measure.rs"]
 mod measure;
 mod read;
 mod record;
 mod threads;
+mod timer;
 
 use measure::Spread;
 
@@ -28,15 +30,20 @@ pub(crate) enum Promise {
     AtLeast(f64),
 }
 
+/// What a reader without a pause may cost a recorder. A cache line's way between two cores sets it,
+/// and that is five times as long on one processor as on another.
+pub(crate) const READ_IN_A_LOOP: Promise = Promise::AtMost(5.0);
+
 /// Adds the rows that answer a question.
 type Answer = fn(&mut Vec<Row>);
 
-const QUESTIONS: [(&str, Answer); 5] = [
+const QUESTIONS: [(&str, Answer); 6] = [
     ("record", record::rows),
     ("threads", threads::rows),
     ("between", threads::rows_between_work),
     ("many", many::rows),
     ("read", read::rows),
+    ("timer", timer::rows),
 ];
 
 fn main() {

@@ -2,6 +2,8 @@
 //!
 //! All candidates take turns in each round, so a machine that is slow for a while is slow for all
 //! of them. A ratio is taken within each round; its median and its spread are over the rounds.
+#![allow(dead_code)] // Each bench uses its part of it.
+#![allow(clippy::cast_precision_loss)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -31,6 +33,22 @@ pub(crate) fn ratio(a: &Rounds, b: &Rounds) -> Spread {
 
 pub(crate) fn difference(a: &Rounds, b: &Rounds) -> Spread {
     spread(a.iter().zip(b).map(|(a, b)| a - b))
+}
+
+/// The middle of some figures.
+pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
+    spread(figures).median
+}
+
+/// What the median of the figures' source lies between, with 95 % confidence: by the binomial
+/// distribution of how many figures lie below it.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(crate) fn confidence(mut figures: Rounds) -> (f64, f64) {
+    figures.sort_by(f64::total_cmp);
+    let all = figures.len() as f64;
+    let around = 0.98 * all.sqrt();
+    let at = |place: f64| figures[place.clamp(0.0, all - 1.0) as usize];
+    (at(all / 2.0 - around), at(all / 2.0 + around))
 }
 
 /// Runs all candidates `rounds` times in turn. A candidate returns its nanoseconds per operation.
