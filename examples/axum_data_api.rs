@@ -1,6 +1,6 @@
 //! data-api on axum: counts its requests in a layer, and tells their rate.
 //!
-//!     cargo run --features tower --example axum_data_api -- 127.0.0.1:8006
+//!     cargo run -p tickring --features http,tower --example axum_data_api -- 127.0.0.1:8006
 //!     curl http://127.0.0.1:8006/api/v1/items/1
 //!     curl http://127.0.0.1:8006/api/v1/event-rate
 //!     curl 'http://127.0.0.1:8006/api/v1/event-rate?service=data-api-outcome'

@@ -1,6 +1,6 @@
 //! A static meter under several threads, with its rate printed twice a second.
 //!
-//!     cargo run --release --no-default-features --example hot_path -- 5
+//!     cargo run -p tickring --release --example hot_path -- 5
 //!
 //! The argument is for how many seconds; the default is 3. The engine is all it needs.
 

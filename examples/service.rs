@@ -1,6 +1,6 @@
 //! A small hyper service that counts its own requests and tells their rate.
 //!
-//!     cargo run --example service -- 127.0.0.1:9001
+//!     cargo run -p tickring --features http --example service -- 127.0.0.1:9001
 //!     curl http://127.0.0.1:9001/invoices
 //!     curl http://127.0.0.1:9001/api/v1/event-rate
 //!

@@ -2,7 +2,7 @@
 //! once, on the system's clock. They hold the meters to their laws all along; at the end each
 //! total has to be the sum of what was recorded.
 //!
-//! `cargo run --release --example soak -- SECONDS` (300 unless told).
+//! `cargo run -p tickring --release --features http,statsd --example soak -- SECONDS` (300 unless told).
 
 use std::error::Error;
 use std::io::{Read, Write};
