@@ -223,3 +223,12 @@ fn a_timer_that_begins_after_years_counts_from_its_first_sample() {
         }
     }
 }
+
+#[test]
+fn a_default_timer_is_a_new_one_and_shows_its_meter() {
+    let timer = Timer::default();
+    timer.record(ns(1));
+    assert_eq!(timer.snapshot().since_start().count(), 1);
+    let shown = format!("{timer:?}");
+    assert!(shown.starts_with("Timer { meter: Meter {"), "{shown}");
+}
