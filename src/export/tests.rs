@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::exposition::Format;
 use super::families::encode;
 use super::{EventSample, HttpSample, ProcessSample, Scrape, ServiceSample};
-use crate::{Diagnostics, RateBasis, RejectionReason};
+use crate::engine::Diagnostics;
+use crate::fleet::{RateBasis, RejectionReason};
 
 fn scrape() -> Scrape<'static> {
     Scrape {
