@@ -224,6 +224,12 @@ pub fn key(meter: &Meter) -> u64 {
     meter.start_once()
 }
 
+/// The first shard of a meter.
+#[must_use]
+pub fn first_shard(meter: &Meter) -> Option<Shard> {
+    meter.roster().shards().next().map(Shard)
+}
+
 /// How many keys were given out before this one, plus one.
 #[must_use]
 pub fn key_number(key: u64) -> u64 {

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::engine::seconds::GUARD;
+use crate::engine::seconds::kept::Kept;
 use crate::engine::shards::pool::{COUNTING, TIMING};
 use crate::engine::shards::roster::Roster;
 use crate::engine::shards::shard::{Shard, Token};
@@ -62,6 +63,8 @@ pub struct Meter {
     /// least of the values that are put here counts.
     started: AtomicU64,
     roster: Roster,
+    /// On a cache line of its own, which only readers write.
+    kept: Kept,
 }
 
 impl Meter {
@@ -111,6 +114,7 @@ impl Meter {
             clock,
             started: AtomicU64::new(u64::MAX),
             roster,
+            kept: Kept::new(),
         }
     }
     }
@@ -231,6 +235,10 @@ impl Meter {
 
     pub(crate) fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -52,6 +52,7 @@ mod durations;
 #[cfg(any(loom, feature = "internals"))]
 pub mod internals;
 mod meter;
+mod reads;
 mod seconds;
 mod shards;
 mod snapshot;

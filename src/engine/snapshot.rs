@@ -159,7 +159,7 @@ impl Snapshot {
 
 /// Counts above 2^53 lose their last digits here, and nowhere else.
 #[allow(clippy::cast_precision_loss)]
-fn to_f64(count: u64) -> f64 {
+pub(crate) fn to_f64(count: u64) -> f64 {
     count as f64
 }
 

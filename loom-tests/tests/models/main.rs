@@ -4,6 +4,7 @@ mod adoption;
 mod cap;
 mod clock;
 mod first_record;
+mod kept;
 mod key_race;
 mod late_reader;
 mod recycling;

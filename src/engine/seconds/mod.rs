@@ -2,7 +2,7 @@
 //!
 //! A [`word`] is the count of one second and the lap that it belongs to. A [`ring`] is 64 words and
 //! a total; the one thread that owns it writes it. A [`shared`] ring is written by any number of
-//! threads. All of them take the current second as an argument: nothing here reads a clock.
+//! threads. What is constant within a second is [`kept`] for readers. All of them take the current second as an argument: nothing here reads a clock.
 //!
 //! # Orderings
 //!
@@ -21,6 +21,7 @@
 //! to s+3 goes to the three slots outside the window. A reader that was held up for longer finds the
 //! published tick more than [`GUARD`] seconds on, and reads again.
 
+pub(crate) mod kept;
 pub(crate) mod ring;
 pub(crate) mod shared;
 pub(crate) mod word;

@@ -185,6 +185,26 @@ impl Ring {
         }
     }
 
+    /// Does the same. `true` if the ring stood still meanwhile, in second `now` or an earlier one: then the
+    /// total and the counts that were added belong together, for as long as `now` is the current second.
+    pub(crate) fn read_still(&self, now: Tick, sums: &mut Sums) -> bool {
+        // Relaxed: `read` loads it again, and can't find an earlier one.
+        let before = self.second.load(Ordering::Relaxed);
+        self.read(now, sums);
+        // Relaxed: the Acquire of the total in `read` keeps this load after it. A total with an event of a
+        // later second was stored after that second.
+        let after = self.second.load(Ordering::Relaxed);
+        before == after && (after == NEVER || after <= now.0)
+    }
+
+    /// All events.
+    #[inline]
+    pub(crate) fn total(&self) -> u64 {
+        // Acquire: partner of the Release in `add`. A reader that looks at the published tick after this
+        // finds no earlier second than the recorder did (case 11 in `kept`).
+        self.total.0.load(Ordering::Acquire)
+    }
+
     /// Empties a ring that has no owner and no reader. Relaxed: the mutex of the pool orders this
     /// before the next use of the ring (pair 4 in [`shards`](crate::engine::shards)).
     pub(crate) fn clear(&self) {

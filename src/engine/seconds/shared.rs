@@ -25,9 +25,9 @@
 //! before a change can be Relaxed: the exchange checks what was decided on it, or the decision is right
 //! for any lap.
 
-use super::Sums;
 use super::ring::{TOTAL_MAX, read_buckets, total_plus};
 use super::word::{self, COUNT_MAX, Word};
+use super::{REACH, Sums};
 use crate::engine::sync::{AtomicU64, Ordering, const_unless_loom};
 use crate::engine::time::{SLOTS, Tick};
 
@@ -108,6 +108,19 @@ impl SharedRing {
         }
     }
 
+    /// All events. Relaxed: it is a number by itself, which only grows.
+    #[inline]
+    pub(crate) fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Whether a second of the window of `now`, or the one before it, may have events. Relaxed: a record
+    /// that ended before this call set `last`, or saw it set.
+    #[inline]
+    pub(crate) fn is_in_use(&self, now: Tick) -> bool {
+        self.last.load(Ordering::Relaxed) + REACH as u64 > now.0
+    }
+
     /// Adds the counts of this ring to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
         read_buckets(&self.buckets, now, &mut sums.by_second);
@@ -120,7 +133,6 @@ impl SharedRing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::REACH;
     use super::*;
 
     fn read(ring: &SharedRing, now: Tick) -> Sums {

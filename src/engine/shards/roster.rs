@@ -1,9 +1,14 @@
-//! The shards of one meter: a list that grows at its end and is read without a lock.
+//! The shards of one meter: places that are filled in order and are read without a lock.
 //!
-//! A newcomer walks the list and adopts the first shard without an owner. At the end it appends a shard.
-//! Two threads that append at the same time meet at the same link: one is first, the other walks on.
-//! Appending stops at [`CAP`]. A thread that comes then gets no shard; it writes to the shared ring of
-//! the meter. Links are only ever set, and are freed with the meter, so a reader needs no protection.
+//! A newcomer walks along the places and adopts the first shard without an owner. It puts a shard into the
+//! first empty place. Two threads that do so at the same time meet at the same place: one is first, the
+//! other walks on. At [`CAP`] there are no more places. A thread that comes then gets no shard; it writes
+//! to the shared ring of the meter. Places are only ever filled, and are freed with the meter, so a reader
+//! needs no protection.
+//!
+//! The first place is in the roster. The others are in blocks, each larger than the one before, which are
+//! allocated when a place in them is needed. So a reader finds the shards side by side: a list would make
+//! it wait for each of them before it knows where the next one is.
 //!
 //! The shared ring is allocated when it is first needed, which for most meters is never. The allocator
 //! may record on this very meter while a thread allocates the ring. Such a record has no ring to go to,
@@ -27,6 +32,12 @@ pub(crate) const CAP: usize = 256;
 #[cfg(loom)]
 pub(crate) const CAP: usize = 2;
 
+/// How many places each block has. With the first place they are [`CAP`].
+#[cfg(not(loom))]
+const BLOCKS: [usize; 4] = [3, 12, 48, 192];
+#[cfg(loom)]
+const BLOCKS: [usize; 1] = [1];
+
 // Each place of a roster has a mark for moves.
 const _: () = assert!(CAP <= Mover::MOST);
 
@@ -35,7 +46,8 @@ const _: () = assert!(CAP <= Mover::MOST);
 pub(crate) struct Roster {
     /// Where its shards come from.
     pool: &'static Pool,
-    first: OnceLock<Box<Entry>>,
+    first: Place,
+    blocks: [OnceLock<Box<[Place]>>; BLOCKS.len()],
     shared: OnceLock<Box<SharedRing>>,
     /// Events that the allocator recorded while the recording thread allocated `shared`. Relaxed: the
     /// number publishes nothing.
@@ -47,11 +59,7 @@ per_thread! {
     static ALLOCATING_SHARED: Cell<bool> = Cell::new(false);
 }
 
-#[derive(Debug)]
-struct Entry {
-    shard: &'static Shard,
-    next: OnceLock<Box<Entry>>,
-}
+type Place = OnceLock<&'static Shard>;
 
 impl Roster {
     const_unless_loom! {
@@ -59,6 +67,7 @@ impl Roster {
             Self {
                 pool,
                 first: OnceLock::new(),
+                blocks: empty_blocks(),
                 shared: OnceLock::new(),
                 unplaced: AtomicU64::new(0),
             }
@@ -67,26 +76,32 @@ impl Roster {
 
     /// A shard for the caller alone, or `None` when the cap is reached.
     pub(crate) fn join(&self) -> Option<(&'static Shard, Token)> {
-        let mut link = &self.first;
-        for place in 0..CAP {
-            if link.get().is_none()
-                && let Some(appended) = self.append(link, place)
-            {
-                return Some(appended);
-            }
-            let entry = link.get()?;
-            if let Some(token) = entry.shard.adopt() {
-                return Some((entry.shard, token));
-            }
-            link = &entry.next;
-        }
-        None
+        let blocks = self.blocks.iter().zip(BLOCKS).filter_map(|(block, places)| {
+            // Allocated only when the places before it are taken: the iterator is lazy.
+            block.get().or_else(|| {
+                let _ = block.set((0..places).map(|_| OnceLock::new()).collect());
+                block.get()
+            })
+        });
+        let places = std::iter::once(&self.first).chain(blocks.flat_map(|block| block.iter()));
+        places.enumerate().find_map(|(number, place)| self.take_place(place, number))
     }
 
-    /// Appends a shard that the caller owns to a link that was found empty.
-    fn append(&self, link: &OnceLock<Box<Entry>>, place: usize) -> Option<(&'static Shard, Token)> {
-        let (shard, token) = self.pool.take(place);
-        if link.set(Box::new(Entry { shard, next: OnceLock::new() })).is_ok() {
+    /// The shard at a place, if it has no owner; one from the pool, if the place is empty.
+    fn take_place(&self, place: &Place, number: usize) -> Option<(&'static Shard, Token)> {
+        if place.get().is_none()
+            && let Some(taken) = self.fill(place, number)
+        {
+            return Some(taken);
+        }
+        let shard = place.get()?;
+        shard.adopt().map(|token| (*shard, token))
+    }
+
+    /// Puts a shard that the caller owns into a place that was found empty.
+    fn fill(&self, place: &Place, number: usize) -> Option<(&'static Shard, Token)> {
+        let (shard, token) = self.pool.take(number);
+        if place.set(shard).is_ok() {
             return Some((shard, token));
         }
         // Another thread was first: the caller walks on from there, and this shard isn't needed.
@@ -116,8 +131,10 @@ impl Roster {
 
     /// The shards, by place.
     pub(crate) fn shards(&self) -> impl Iterator<Item = &'static Shard> {
-        let first = self.first.get();
-        std::iter::successors(first, |entry| entry.next.get()).map(|entry| entry.shard)
+        let blocks = self.blocks.iter().map_while(OnceLock::get).flat_map(|block| block.iter());
+        // They are filled in order, so the first empty place ends them.
+        let first = self.first.get().into_iter();
+        first.chain(blocks.map_while(OnceLock::get)).copied()
     }
 
     /// How many shards there are.
@@ -135,18 +152,55 @@ impl Roster {
             ring.read(now, sums);
         }
     }
+
+    /// Adds the counts of the owned rings to `sums`, as of second `now`. `true` if all of them stood still:
+    /// see [`Ring::read_still`](crate::engine::seconds::ring::Ring::read_still).
+    pub(crate) fn read_owned(&self, now: Tick, sums: &mut Sums) -> bool {
+        let mut still = true;
+        for shard in self.shards() {
+            still &= shard.ring().read_still(now, sums);
+        }
+        still
+    }
+
+    /// The events of the owned rings, modulo 2^64.
+    #[inline]
+    pub(crate) fn owned_total(&self) -> u64 {
+        let mut total: u64 = 0;
+        self.shards().for_each(|shard| total = total.wrapping_add(shard.ring().total()));
+        total
+    }
+
+    /// All events.
+    pub(crate) fn total(&self) -> u64 {
+        let elsewhere = self.unplaced.load(Ordering::Relaxed);
+        let shared = self.shared.get().map_or(0, |ring| ring.total());
+        let owned = self.shards().map(|shard| shard.ring().total());
+        owned.chain([shared, elsewhere]).fold(0, u64::saturating_add)
+    }
+
+    /// The shared ring, if it may have events in the window of `now`.
+    #[inline]
+    pub(crate) fn shared_in_use(&self, now: Tick) -> Option<&SharedRing> {
+        self.shared.get().map(AsRef::as_ref).filter(|ring| ring.is_in_use(now))
+    }
 }
 
 impl Drop for Roster {
     fn drop(&mut self) {
         self.pool.put_back(self.shards());
-        // Link by link: to drop the first entry would recurse down the whole list.
+    }
+}
+
+const_unless_loom! {
+    fn empty_blocks() -> [OnceLock<Box<[Place]>>; BLOCKS.len()] {
         #[cfg(not(loom))]
         {
-            let mut entry = self.first.take();
-            while let Some(mut held) = entry {
-                entry = held.next.take();
-            }
+            [const { OnceLock::new() }; BLOCKS.len()]
+        }
+        #[cfg(loom)]
+        {
+            std::array::from_fn(|_| OnceLock::new())
         }
     }
 }
@@ -162,12 +216,17 @@ mod tests {
         sums.total
     }
 
-    /// Two threads have found the same link empty.
     #[test]
-    fn a_second_append_at_a_link_fails() {
+    fn the_places_are_as_many_as_the_cap() {
+        assert_eq!(1 + BLOCKS.iter().sum::<usize>(), CAP);
+    }
+
+    /// Two threads have found the same place empty.
+    #[test]
+    fn a_second_shard_for_a_place_goes_back() {
         let roster = Roster::new(&COUNTING);
-        let (first, token) = roster.append(&roster.first, 0).unwrap();
-        assert!(roster.append(&roster.first, 0).is_none());
+        let (first, token) = roster.fill(&roster.first, 0).unwrap();
+        assert!(roster.fill(&roster.first, 0).is_none());
         assert_eq!(roster.len(), 1);
         assert!(first.is_owned_by(token));
         let (second, _) = roster.join().unwrap();

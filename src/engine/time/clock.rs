@@ -4,7 +4,7 @@ use super::cell::TickCell;
 use super::manual::ManualClock;
 #[cfg(not(loom))]
 use super::system;
-use super::tick::Moment;
+use super::tick::{Moment, Tick};
 
 /// The clock from which a meter takes its seconds.
 ///
@@ -45,6 +45,19 @@ impl Clock {
             #[cfg(loom)]
             Self::System => unimplemented!("models run on a manual clock"),
             Self::Manual(clock) => clock.now(),
+        }
+    }
+
+    /// The second, for a reader that needs no fraction of it: the published tick, which is checked against
+    /// the real time now and then.
+    #[inline]
+    pub(crate) fn tick_for_reader(&self) -> Tick {
+        match self {
+            #[cfg(not(loom))]
+            Self::System => system::tick_for_reader(),
+            #[cfg(loom)]
+            Self::System => unimplemented!("models run on a manual clock"),
+            Self::Manual(clock) => clock.now().tick(),
         }
     }
 

@@ -23,6 +23,7 @@
 //! Relaxed throughout: these words publish nothing but themselves, and of several readers that fill the
 //! office at the same time one exchange succeeds.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
@@ -55,6 +56,49 @@ pub(super) fn now() -> Moment {
         catch_up(now.tick());
     }
     now
+}
+
+/// A thread's last look at the published tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    tick: Tick,
+    /// How many more looks at the same tick are free.
+    free: u32,
+    /// How many looks were free after the last check.
+    gap: u32,
+}
+
+impl Look {
+    const NONE: Self = Self { tick: Tick(u64::MAX), free: 0, gap: 0 };
+
+    /// The next look, which finds `tick`, and whether the tick must be checked.
+    #[inline]
+    fn next(self, tick: Tick) -> (Self, bool) {
+        if self.tick != tick {
+            (Self { tick, ..Self::NONE }, false)
+        } else if self.free > 0 {
+            (Self { free: self.free - 1, ..self }, false)
+        } else {
+            let gap = (2 * self.gap).clamp(1, 63);
+            (Self { tick, free: gap, gap }, true)
+        }
+    }
+}
+
+std::thread_local! {
+    static LOOK: Cell<Look> = const { Cell::new(Look::NONE) };
+}
+
+/// The published tick. It is checked against the real time when this thread has found the same tick before:
+/// at its second look, then after 1, 2, 4, … 32 free ones, and then at each 64th. So a thread that reads
+/// often seldom pays for the clock, and one that reads once a second never takes a dead ticker's second for
+/// the current one twice.
+#[inline]
+pub(super) fn tick_for_reader() -> Tick {
+    let tick = PUBLISHED.load();
+    let (look, must_check) = LOOK.get().next(tick);
+    LOOK.set(look);
+    if must_check { now().tick() } else { tick }
 }
 
 #[cold]
@@ -213,6 +257,20 @@ mod tests {
     fn a_ticker_that_lost_its_office_ends() {
         // Returns: no process has this office.
         tick_while_in(u64::MAX);
+    }
+
+    #[test]
+    fn looks_at_one_tick_seldom_read_the_clock() {
+        let mut look = Look::NONE;
+        let checks: Vec<u32> = (1..=300)
+            .filter(|_| {
+                let must_check;
+                (look, must_check) = look.next(Tick(7));
+                must_check
+            })
+            .collect();
+        assert_eq!(checks, [2, 4, 7, 12, 21, 38, 71, 135, 199, 263]);
+        assert_eq!(look.next(Tick(8)), (Look { tick: Tick(8), ..Look::NONE }, false));
     }
 
     #[test]

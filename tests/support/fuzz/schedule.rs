@@ -275,6 +275,13 @@ impl Truth {
         let share = 1.0 - f64::from(now.subsec_nanos()) / 1e9;
         let expected = float(snapshot.events_in_window()) + share * float(oldest);
         assert!((window - expected).abs() <= rounding, "{window}, not {expected}, at {now:?}");
+        // By all ways, and twice: the second time from what the first has kept.
+        for _ in 0..2 {
+            assert_eq!(meter.total(), snapshot.total(), "total at {now:?}");
+            assert_eq!(meter.events_in_window(), snapshot.events_in_window(), "at {now:?}");
+            let rate = meter.events_per_second();
+            assert_eq!(rate.to_bits(), snapshot.events_per_second().to_bits(), "{rate} at {now:?}");
+        }
     }
 }
 

@@ -1,0 +1,136 @@
+//! Single figures of a meter, for readers that ask often: a load for each recording thread.
+//!
+//! [`kept`](super::seconds::kept) has the idea and the cases.
+
+use super::meter::Meter;
+use super::seconds::kept::Closed;
+use super::seconds::{GUARD, Sums};
+use super::snapshot::to_f64;
+use super::sync::spin_loop;
+use super::time::{Moment, Tick};
+
+/// The window of a meter in one second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Minute {
+    pub(crate) events: u64,
+    /// The events of the oldest second, a part of which is in the window.
+    pub(crate) oldest: u64,
+}
+
+impl Minute {
+    /// The rate at `now`, with the arithmetic of
+    /// [`Snapshot::events_per_second`](super::Snapshot::events_per_second).
+    pub(crate) fn per_second(self, now: Moment) -> f64 {
+        (to_f64(self.events) + (1.0 - now.fraction()) * to_f64(self.oldest)) / 60.0
+    }
+}
+
+impl Meter {
+    /// All events since the start. Costs a load for each shard, and writes nothing.
+    ///
+    /// ```
+    /// let meter = tickring::Meter::new();
+    /// meter.record_n(3);
+    /// assert_eq!(meter.total(), 3);
+    /// ```
+    #[doc(alias("count", "counter"))]
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.roster().total()
+    }
+
+    /// The events in the last 60 clock seconds, the current one included: an exact count, in which an event
+    /// shows at once.
+    ///
+    /// It is as of the published second, so it reads no clock; the first read in a second makes a pass over
+    /// the buckets, and later ones cost a load for each shard. If the thread that publishes the seconds is
+    /// dead or late, a thread that reads the same second again notices: it looks at the real clock at its
+    /// second read of a second, then ever more seldom, and then at each 64th.
+    ///
+    /// ```
+    /// let meter = tickring::Meter::new();
+    /// meter.record_n(120);
+    /// assert_eq!(meter.events_in_window(), 120);
+    /// ```
+    #[must_use]
+    pub fn events_in_window(&self) -> u64 {
+        loop {
+            if let Some(minute) = self.minute(self.clock().tick_for_reader()) {
+                return minute.events;
+            }
+        }
+    }
+
+    /// Events a second over the last 60 s, as
+    /// [`Snapshot::events_per_second`](super::Snapshot::events_per_second) has it.
+    ///
+    /// Costs one reading of the clock. Apart from that the first read in a second makes a pass over the
+    /// buckets, and later ones cost a load for each shard.
+    ///
+    /// ```
+    /// let meter = tickring::Meter::new();
+    /// meter.record_n(120);
+    /// assert_eq!(meter.events_per_second(), 2.0);
+    /// ```
+    #[doc(alias("rate", "qps", "throughput"))]
+    #[must_use]
+    pub fn events_per_second(&self) -> f64 {
+        loop {
+            let now = self.clock().now();
+            if let Some(minute) = self.minute(now.tick()) {
+                return minute.per_second(now);
+            }
+        }
+    }
+
+    /// The window as of second `now`; `None` if the clock has moved on meanwhile.
+    pub(crate) fn minute(&self, now: Tick) -> Option<Minute> {
+        let Some(closed) = self.kept().get(now) else { return self.minute_by_pass(now) };
+        let mut minute = Minute {
+            events: self.roster().owned_total().wrapping_sub(closed.before),
+            oldest: closed.oldest,
+        };
+        if let Some(shared) = self.roster().shared_in_use(now) {
+            let mut sums = Sums::EMPTY;
+            shared.read(now, &mut sums);
+            minute.add(&sums);
+        }
+        // Case 11, after the totals.
+        (self.tick() == now).then_some(minute)
+    }
+
+    /// The same by a pass over all buckets, which keeps what is constant within the second.
+    #[cold]
+    #[inline(never)]
+    fn minute_by_pass(&self, now: Tick) -> Option<Minute> {
+        let mut sums = Sums::EMPTY;
+        let is_still = self.roster().read_owned(now, &mut sums);
+        let mut minute = Minute { events: 0, oldest: 0 };
+        minute.add(&sums);
+        let before = sums.total.wrapping_sub(minute.events);
+        let closed = Closed { before, oldest: minute.oldest };
+        if let Some(shared) = self.roster().shared_in_use(now) {
+            let mut sums = Sums::EMPTY;
+            shared.read(now, &mut sums);
+            minute.add(&sums);
+        }
+        if self.tick().0 > now.0 + GUARD {
+            // Writers may have replaced seconds of the window: the caller tries again.
+            spin_loop();
+            return None;
+        }
+        // Cases 1 and 2.
+        if is_still {
+            self.kept().keep(now, closed);
+        }
+        Some(minute)
+    }
+}
+
+impl Minute {
+    fn add(&mut self, sums: &Sums) {
+        let [oldest, seconds @ ..] = &sums.by_second;
+        self.oldest += oldest;
+        self.events += seconds.iter().sum::<u64>();
+    }
+}
