@@ -34,6 +34,13 @@ fn main() {
             (0..times).for_each(|_| black_box(&mut local).record());
         }
         "snapshot" => (0..times).for_each(|_| _ = black_box(black_box(&meter).snapshot())),
+        "total" => (0..times).for_each(|_| _ = black_box(black_box(&meter).total())),
+        "events_in_window" => {
+            (0..times).for_each(|_| _ = black_box(black_box(&meter).events_in_window()));
+        }
+        "events_per_second" => {
+            (0..times).for_each(|_| _ = black_box(black_box(&meter).events_per_second()));
+        }
         other => panic!("no operation is called {other}"),
     }
 }

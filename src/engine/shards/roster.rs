@@ -137,6 +137,21 @@ impl Roster {
         first.chain(blocks.map_while(OnceLock::get)).copied()
     }
 
+    /// Calls `visit` for each shard, by place. A loop over [`shards`](Self::shards) costs more: it has to
+    /// find out again and again which of the blocks it is in.
+    #[inline]
+    fn visit(&self, mut visit: impl FnMut(&'static Shard)) {
+        let Some(first) = self.first.get() else { return };
+        visit(first);
+        for block in &self.blocks {
+            let Some(block) = block.get() else { return };
+            for place in block {
+                let Some(shard) = place.get() else { return };
+                visit(shard);
+            }
+        }
+    }
+
     /// How many shards there are.
     pub(crate) fn len(&self) -> usize {
         self.shards().count()
@@ -145,9 +160,7 @@ impl Roster {
     /// Adds the counts of all rings to `sums`, as of second `now`.
     pub(crate) fn read(&self, now: Tick, sums: &mut Sums) {
         sums.total = sums.total.saturating_add(self.unplaced.load(Ordering::Relaxed));
-        for shard in self.shards() {
-            shard.ring().read(now, sums);
-        }
+        self.visit(|shard| shard.ring().read(now, sums));
         if let Some(ring) = self.shared.get() {
             ring.read(now, sums);
         }
@@ -157,9 +170,7 @@ impl Roster {
     /// see [`Ring::read_still`](crate::engine::seconds::ring::Ring::read_still).
     pub(crate) fn read_owned(&self, now: Tick, sums: &mut Sums) -> bool {
         let mut still = true;
-        for shard in self.shards() {
-            still &= shard.ring().read_still(now, sums);
-        }
+        self.visit(|shard| still &= shard.ring().read_still(now, sums));
         still
     }
 
@@ -167,16 +178,15 @@ impl Roster {
     #[inline]
     pub(crate) fn owned_total(&self) -> u64 {
         let mut total: u64 = 0;
-        self.shards().for_each(|shard| total = total.wrapping_add(shard.ring().total()));
+        self.visit(|shard| total = total.wrapping_add(shard.ring().total()));
         total
     }
 
     /// All events.
     pub(crate) fn total(&self) -> u64 {
-        let elsewhere = self.unplaced.load(Ordering::Relaxed);
-        let shared = self.shared.get().map_or(0, |ring| ring.total());
-        let owned = self.shards().map(|shard| shard.ring().total());
-        owned.chain([shared, elsewhere]).fold(0, u64::saturating_add)
+        let mut total = self.unplaced.load(Ordering::Relaxed);
+        self.visit(|shard| total = total.saturating_add(shard.ring().total()));
+        total.saturating_add(self.shared.get().map_or(0, |ring| ring.total()))
     }
 
     /// The shared ring, if it may have events in the window of `now`.
