@@ -1,12 +1,13 @@
 //! The promises about speed, each as a figure of this machine, now.
 //!
 //! `cargo bench -p tickring --bench targets` prints all of them as a table; with a word behind `--` only the
-//! rows of that question: `record`, `threads`, `between`, `many`, `read`, `timer`.
+//! rows of that question: `record`, `threads`, `between`, `many`, `read`, `rates`, `timer`.
 #![allow(clippy::cast_precision_loss)]
 
 mod many;
 #[path = "../support/measure.rs"]
 mod measure;
+mod rates;
 mod read;
 mod record;
 mod threads;
@@ -37,12 +38,13 @@ pub(crate) const READ_IN_A_LOOP: Promise = Promise::AtMost(5.0);
 /// Adds the rows that answer a question.
 type Answer = fn(&mut Vec<Row>);
 
-const QUESTIONS: [(&str, Answer); 6] = [
+const QUESTIONS: [(&str, Answer); 7] = [
     ("record", record::rows),
     ("threads", threads::rows),
     ("between", threads::rows_between_work),
     ("many", many::rows),
     ("read", read::rows),
+    ("rates", rates::rows),
     ("timer", timer::rows),
 ];
 

@@ -4,6 +4,7 @@
 
 use super::meter::Meter;
 use super::seconds::kept::Closed;
+use super::seconds::shared::SharedRing;
 use super::seconds::{GUARD, Sums};
 use super::snapshot::to_f64;
 use super::sync::spin_loop;
@@ -53,7 +54,23 @@ impl Meter {
     /// assert_eq!(meter.events_in_window(), 120);
     /// ```
     #[must_use]
+    #[inline]
     pub fn events_in_window(&self) -> u64 {
+        let now = self.clock().tick_for_reader();
+        if let Some(closed) = self.kept().get(now)
+            && self.roster().shared_in_use(now).is_none()
+        {
+            let events = self.roster().owned_total().wrapping_sub(closed.before);
+            // Case 11, after the totals.
+            if self.tick() == now {
+                return events;
+            }
+        }
+        self.events_in_window_slowly()
+    }
+
+    #[cold]
+    fn events_in_window_slowly(&self) -> u64 {
         loop {
             if let Some(minute) = self.minute(self.clock().tick_for_reader()) {
                 return minute.events;
@@ -74,6 +91,7 @@ impl Meter {
     /// ```
     #[doc(alias("rate", "qps", "throughput"))]
     #[must_use]
+    #[inline]
     pub fn events_per_second(&self) -> f64 {
         loop {
             let now = self.clock().now();
@@ -84,17 +102,17 @@ impl Meter {
     }
 
     /// The window as of second `now`; `None` if the clock has moved on meanwhile.
+    #[inline]
     pub(crate) fn minute(&self, now: Tick) -> Option<Minute> {
         let Some(closed) = self.kept().get(now) else { return self.minute_by_pass(now) };
-        let mut minute = Minute {
+        let owned = Minute {
             events: self.roster().owned_total().wrapping_sub(closed.before),
             oldest: closed.oldest,
         };
-        if let Some(shared) = self.roster().shared_in_use(now) {
-            let mut sums = Sums::EMPTY;
-            shared.read(now, &mut sums);
-            minute.add(&sums);
-        }
+        let minute = match self.roster().shared_in_use(now) {
+            None => owned,
+            Some(shared) => owned.plus(Minute::of_shared(shared, now)),
+        };
         // Case 11, after the totals.
         (self.tick() == now).then_some(minute)
     }
@@ -105,15 +123,10 @@ impl Meter {
     fn minute_by_pass(&self, now: Tick) -> Option<Minute> {
         let mut sums = Sums::EMPTY;
         let is_still = self.roster().read_owned(now, &mut sums);
-        let mut minute = Minute { events: 0, oldest: 0 };
-        minute.add(&sums);
-        let before = sums.total.wrapping_sub(minute.events);
-        let closed = Closed { before, oldest: minute.oldest };
-        if let Some(shared) = self.roster().shared_in_use(now) {
-            let mut sums = Sums::EMPTY;
-            shared.read(now, &mut sums);
-            minute.add(&sums);
-        }
+        let owned = Minute::of(&sums);
+        let before = sums.total.wrapping_sub(owned.events);
+        let shared = self.roster().shared_in_use(now);
+        let minute = shared.map_or(owned, |shared| owned.plus(Minute::of_shared(shared, now)));
         if self.tick().0 > now.0 + GUARD {
             // Writers may have replaced seconds of the window: the caller tries again.
             spin_loop();
@@ -121,16 +134,27 @@ impl Meter {
         }
         // Cases 1 and 2.
         if is_still {
-            self.kept().keep(now, closed);
+            self.kept().keep(now, Closed { before, oldest: owned.oldest });
         }
         Some(minute)
     }
 }
 
 impl Minute {
-    fn add(&mut self, sums: &Sums) {
+    fn of(sums: &Sums) -> Self {
         let [oldest, seconds @ ..] = &sums.by_second;
-        self.oldest += oldest;
-        self.events += seconds.iter().sum::<u64>();
+        Self { events: seconds.iter().sum(), oldest: *oldest }
+    }
+
+    /// Not inlined: most meters have no shared ring, and 61 counts to be cleared for it.
+    #[inline(never)]
+    fn of_shared(ring: &SharedRing, now: Tick) -> Self {
+        let mut sums = Sums::EMPTY;
+        ring.read(now, &mut sums);
+        Self::of(&sums)
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { events: self.events + other.events, oldest: self.oldest + other.oldest }
     }
 }

@@ -89,7 +89,7 @@ fn seconds_that_leave_under_two_reads() {
 #[test]
 fn two_first_readers() {
     let outcomes = [(5, 5), (5, 7), (7, 7)];
-    Model::new("two_first_readers", 500).preemptions(1).check(outcomes, || {
+    Model::new("two_first_readers", 500).preemptions(2).check(outcomes, || {
         let (meter, _clock) = started(1);
         read_twice(&meter, |meter| {
             assert_eq!(window(meter), 5);
@@ -105,7 +105,7 @@ fn two_first_readers() {
 #[test]
 fn readers_of_two_seconds() {
     let outcomes = [(5, 5), (5, 0), (0, 0)];
-    Model::new("readers_of_two_seconds", 500).preemptions(1).check(outcomes, || {
+    Model::new("readers_of_two_seconds", 500).preemptions(2).check(outcomes, || {
         let (meter, clock) = started(u32::try_from(REACH).unwrap() - 1);
         read_twice(&meter, |meter| {
             clock.advance(SECOND);

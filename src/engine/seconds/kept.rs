@@ -19,7 +19,7 @@
 //! | 3 | the shared ring adds to its total before its bucket | an event in between is in the one and not in the other. So *before* is about the owned rings alone, and the shared ring is read in full each time, unless nobody recorded there for a minute |
 //! | 4 | two first readers, of the same second or of two | a version is odd while one of them writes. The other doesn't wait: it keeps nothing |
 //! | 5 | a reader of a second that is over comes last | it keeps nothing: what is kept is never replaced by an earlier second |
-//! | 6 | a reader finds the version odd, or changed after its loads, or another second | it makes a pass |
+//! | 6 | a reader finds the version odd, or changed after its loads, or of another second | it makes a pass |
 //! | 7 | a recorder that loaded the tick of second k adds after the pass | its event is in a total, and so in the window, as it should be. Only one that is late by a minute counts as of now |
 //! | 8 | a second holds more than its bucket can (2^40) | the pass leaves out what its bucket can't hold. A later reader counts it: this is the better figure |
 //! | 9 | a thread gets its first shard after the pass | its ring began at zero, so *before* is right without it |
@@ -28,12 +28,14 @@
 //!
 //! # Orderings
 //!
-//! The version is a sequence lock. A writer takes it by an exchange from even to odd (**Acquire**), stores
-//! the words with **Release**, and stores the next even version with **Release**. A reader loads the version
-//! (**Acquire**), the words (**Acquire**), and the version again (Relaxed: the words' Acquire keeps it
-//! behind them).
+//! One word, the *version*, says which second the others belong to: it is 2·(s+1), and one less while a
+//! thread writes them. It only grows, and the words are written once for each version. So it is a sequence
+//! lock, of which the sequence is the second. A writer takes it by an exchange to the odd number
+//! (**Acquire**), stores the words with **Release**, and stores the even number with **Release**. A reader
+//! loads the version (**Acquire**), the words (**Acquire**), and the version again (Relaxed: the Acquire of
+//! the words keeps it behind them).
 //!
-//! - A reader that finds an even version sees all words that were stored before it.
+//! - A reader that finds its second's version sees the words that were stored before it.
 //! - A reader that sees a word of a later writer sees that writer's odd version, or a later one, in its
 //!   second load, and gives up.
 //! - A reader loads the totals with Acquire, and then the published tick (Relaxed). A recorder stores a
@@ -59,8 +61,6 @@ pub(crate) struct Closed {
 #[repr(align(64))]
 pub(crate) struct Kept {
     version: AtomicU64,
-    /// The second that the words belong to, plus one; 0 when there is none.
-    second: AtomicU64,
     before: AtomicU64,
     oldest: AtomicU64,
 }
@@ -70,7 +70,6 @@ impl Kept {
         pub(crate) fn new() -> Self {
             Self {
                 version: AtomicU64::new(0),
-                second: AtomicU64::new(0),
                 before: AtomicU64::new(0),
                 oldest: AtomicU64::new(0),
             }
@@ -81,40 +80,41 @@ impl Kept {
     #[inline]
     pub(crate) fn get(&self, now: Tick) -> Option<Closed> {
         // Acquire: partner of the Release of the version in `keep`.
-        let version = self.version.load(Ordering::Acquire);
+        if self.version.load(Ordering::Acquire) != version(now) {
+            return None;
+        }
         // Acquire: partners of the Releases of the words in `keep`.
-        let second = self.second.load(Ordering::Acquire);
         let before = self.before.load(Ordering::Acquire);
         let oldest = self.oldest.load(Ordering::Acquire);
         // Case 6.
-        let is_whole = version.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == version;
-        (is_whole && second == now.0 + 1).then_some(Closed { before, oldest })
+        (self.version.load(Ordering::Relaxed) == version(now)).then_some(Closed { before, oldest })
     }
 
-    /// Keeps what a pass in second `now` has found, unless another thread is doing so, or a later second is
-    /// kept already.
+    /// Keeps what a pass in second `now` has found, unless another thread is doing so, or this second or a
+    /// later one is kept already.
     pub(crate) fn keep(&self, now: Tick, found: Closed) {
-        let version = self.version.load(Ordering::Relaxed);
-        // Acquire: partner of the Release of the version below, so that `second` is the last writer's.
-        // Relaxed on failure: another thread keeps what it has found (case 4).
-        let taken = version.is_multiple_of(2)
-            && self
-                .version
-                .compare_exchange(version, version + 1, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok();
-        if !taken {
+        let (then, version) = (self.version.load(Ordering::Relaxed), version(now));
+        // Cases 4 and 5.
+        if then >= version || !then.is_multiple_of(2) {
             return;
         }
-        // Case 5. Relaxed: only the holder of the odd version changes it.
-        if self.second.load(Ordering::Relaxed) <= now.0 {
+        // Acquire: keeps the stores below behind it. Relaxed on failure: another thread keeps what it has
+        // found (case 4).
+        let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
+        if self.version.compare_exchange(then, version - 1, acquire, relaxed).is_ok() {
             // Release: partners of the Acquires in `get`.
-            self.second.store(now.0 + 1, Ordering::Release);
             self.before.store(found.before, Ordering::Release);
             self.oldest.store(found.oldest, Ordering::Release);
+            // Release: partner of the Acquire of the version in `get`.
+            self.version.store(version, Ordering::Release);
         }
-        // Release: partner of the Acquires of the version in `get` and above.
-        self.version.store(version + 2, Ordering::Release);
     }
+}
+
+/// The version of what is kept for second `now`.
+#[inline]
+const fn version(now: Tick) -> u64 {
+    2 * (now.0 + 1)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -150,10 +150,12 @@ mod tests {
     fn nobody_waits_for_a_writer_that_was_held_up() {
         let kept = Kept::new();
         kept.keep(Tick(9), ONE);
-        kept.version.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(kept.get(Tick(9)), None);
-        kept.keep(Tick(10), OTHER);
-        kept.version.fetch_add(1, Ordering::Relaxed);
-        assert_eq!((kept.get(Tick(9)), kept.get(Tick(10))), (Some(ONE), None));
+        kept.version.store(version(Tick(10)) - 1, Ordering::Relaxed);
+        for tick in 9..12 {
+            assert_eq!(kept.get(Tick(tick)), None);
+            kept.keep(Tick(tick), OTHER);
+        }
+        kept.version.store(version(Tick(10)), Ordering::Relaxed);
+        assert_eq!(kept.get(Tick(10)), Some(ONE), "nobody wrote meanwhile");
     }
 }

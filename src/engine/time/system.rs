@@ -59,34 +59,46 @@ pub(super) fn now() -> Moment {
 }
 
 /// A thread's last look at the published tick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Look {
-    tick: Tick,
+    tick: Cell<u64>,
     /// How many more looks at the same tick are free.
-    free: u32,
+    free: Cell<u32>,
     /// How many looks were free after the last check.
-    gap: u32,
+    gap: Cell<u32>,
 }
 
 impl Look {
-    const NONE: Self = Self { tick: Tick(u64::MAX), free: 0, gap: 0 };
+    const fn new() -> Self {
+        Self { tick: Cell::new(u64::MAX), free: Cell::new(0), gap: Cell::new(0) }
+    }
 
-    /// The next look, which finds `tick`, and whether the tick must be checked.
+    /// The next look, which finds `tick`; whether it must be checked.
     #[inline]
-    fn next(self, tick: Tick) -> (Self, bool) {
-        if self.tick != tick {
-            (Self { tick, ..Self::NONE }, false)
-        } else if self.free > 0 {
-            (Self { free: self.free - 1, ..self }, false)
-        } else {
-            let gap = (2 * self.gap).clamp(1, 63);
-            (Self { tick, free: gap, gap }, true)
+    fn must_check(&self, tick: Tick) -> bool {
+        let free = self.free.get();
+        if self.tick.get() == tick.0 && free > 0 {
+            self.free.set(free - 1);
+            return false;
         }
+        self.must_check_now(tick)
+    }
+
+    #[cold]
+    fn must_check_now(&self, tick: Tick) -> bool {
+        if self.tick.replace(tick.0) != tick.0 {
+            self.free.set(0);
+            self.gap.set(0);
+            return false;
+        }
+        let gap = (2 * self.gap.get()).clamp(1, 63);
+        self.free.set(gap);
+        self.gap.set(gap);
+        true
     }
 }
 
 std::thread_local! {
-    static LOOK: Cell<Look> = const { Cell::new(Look::NONE) };
+    static LOOK: Look = const { Look::new() };
 }
 
 /// The published tick. It is checked against the real time when this thread has found the same tick before:
@@ -96,9 +108,7 @@ std::thread_local! {
 #[inline]
 pub(super) fn tick_for_reader() -> Tick {
     let tick = PUBLISHED.load();
-    let (look, must_check) = LOOK.get().next(tick);
-    LOOK.set(look);
-    if must_check { now().tick() } else { tick }
+    if LOOK.with(|look| look.must_check(tick)) { now().tick() } else { tick }
 }
 
 #[cold]
@@ -261,16 +271,10 @@ mod tests {
 
     #[test]
     fn looks_at_one_tick_seldom_read_the_clock() {
-        let mut look = Look::NONE;
-        let checks: Vec<u32> = (1..=300)
-            .filter(|_| {
-                let must_check;
-                (look, must_check) = look.next(Tick(7));
-                must_check
-            })
-            .collect();
+        let look = Look::new();
+        let checks: Vec<u32> = (1..=300).filter(|_| look.must_check(Tick(7))).collect();
         assert_eq!(checks, [2, 4, 7, 12, 21, 38, 71, 135, 199, 263]);
-        assert_eq!(look.next(Tick(8)), (Look { tick: Tick(8), ..Look::NONE }, false));
+        assert_eq!([8, 8].map(|tick| look.must_check(Tick(tick))), [false, true]);
     }
 
     #[test]

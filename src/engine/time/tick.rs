@@ -59,7 +59,8 @@ impl Moment {
 
     /// How much of the current second has passed, in [0, 1).
     pub(crate) fn fraction(self) -> f64 {
-        f64::from(self.0.subsec_nanos()) / 1e9
+        // A division would cost a reader of a rate a tenth of the time.
+        f64::from(self.0.subsec_nanos()) * 1e-9
     }
 
     pub(crate) const fn elapsed(self) -> Duration {
