@@ -100,6 +100,23 @@ fn growth(meters: usize, threads: usize) {
     std::mem::forget(made);
 }
 
+/// What meters by the thousand take on which 16 threads recorded once.
+fn many_cold() {
+    const METERS: usize = 10_000;
+    println!("\n| 10,000 meters, 16 threads recorded once on each | memory |\n|---|---|");
+    for (what, make) in
+        [("`Meter::new`", Meter::new as fn() -> Meter), ("`Meter::compact`", Meter::compact)]
+    {
+        let (held, meters) = bytes(|| {
+            let meters: Vec<Meter> = std::iter::repeat_with(make).take(METERS).collect();
+            record_from(&meters, 16);
+            meters
+        });
+        println!("| {what} | {:.1} MB |", held as f64 / 1e6);
+        std::mem::forget(meters);
+    }
+}
+
 fn main() {
     println!("| threads on a meter | bytes of the meter |\n|---|---|");
     for threads in [0, 1, 2, 8] {
@@ -113,6 +130,7 @@ fn main() {
     if std::env::args().any(|arg| arg == "bytes") {
         return;
     }
+    many_cold();
     println!("\n| meters | threads on each | shards of each | record | snapshot | memory |");
     println!("|---|---|---|---|---|---|");
     for (meters, threads) in [

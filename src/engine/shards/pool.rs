@@ -1,7 +1,7 @@
 //! Where shards come from, and where they go when their meter is dropped.
 //!
-//! There are two pools, since the shards of timers are larger. A meter's roster is made with the pool
-//! that it uses, so nothing else has to know which of the two that is.
+//! There are two pools, since the shards of timers are larger, and one without any, for compact meters. A
+//! meter's roster is made with the pool that it uses, so nothing else has to know which one that is.
 
 use super::shard::{Shard, Token};
 use crate::engine::durations::word::Mover;
@@ -14,27 +14,46 @@ use crate::engine::sync::{Mutex, process_wide};
 #[derive(Debug)]
 pub(crate) struct Pool {
     first: Mutex<Option<&'static Shard>>,
-    /// Whether the shards count durations, too.
-    timed: bool,
+    /// The shards that it makes; `None` if it makes none.
+    makes: Option<Kind>,
+}
+
+/// What shards count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Events,
+    EventsAndDurations,
 }
 
 process_wide! {
     /// The shards of plain meters.
-    pub(crate) static COUNTING: Pool = Pool { first: Mutex::new(None), timed: false };
+    pub(crate) static COUNTING: Pool = Pool { first: Mutex::new(None), makes: Some(Kind::Events) };
+}
+
+process_wide! {
+    /// No shards, for compact meters.
+    pub(crate) static NO_SHARDS: Pool = Pool { first: Mutex::new(None), makes: None };
 }
 
 process_wide! {
     /// The shards of timers.
-    pub(crate) static TIMING: Pool = Pool { first: Mutex::new(None), timed: true };
+    pub(crate) static TIMING: Pool = Pool { first: Mutex::new(None), makes: Some(Kind::EventsAndDurations) };
 }
 
 impl Pool {
+    /// Whether it has no shards and makes none.
+    #[inline]
+    pub(crate) fn has_none(&self) -> bool {
+        self.makes.is_none()
+    }
+
     /// Takes a shard out, or makes one. It belongs to the caller and is on no roster yet; `place` is
     /// where it will be on one.
     pub(crate) fn take(&self, place: usize) -> (&'static Shard, Token) {
         let shard = self.pop().unwrap_or_else(|| {
-            crate::engine::diagnostics::count_shard(self.timed);
-            Box::leak(Box::new(if self.timed { Shard::timed() } else { Shard::new() }))
+            let timed = self.makes == Some(Kind::EventsAndDurations);
+            crate::engine::diagnostics::count_shard(timed);
+            Box::leak(Box::new(if timed { Shard::timed() } else { Shard::new() }))
         });
         if let Some(durations) = shard.durations() {
             durations.set_mover(Mover::at(place));

@@ -74,8 +74,17 @@ impl Roster {
         }
     }
 
+    /// Whether threads get no shards here: all of them record on the shared ring.
+    #[inline]
+    pub(crate) fn is_compact(&self) -> bool {
+        self.pool.has_none()
+    }
+
     /// A shard for the caller alone, or `None` when the cap is reached.
     pub(crate) fn join(&self) -> Option<(&'static Shard, Token)> {
+        if self.is_compact() {
+            return None;
+        }
         let blocks = self.blocks.iter().zip(BLOCKS).filter_map(|(block, places)| {
             // Allocated only when the places before it are taken: the iterator is lazy.
             block.get().or_else(|| {

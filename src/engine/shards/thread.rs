@@ -1,8 +1,11 @@
 //! How a thread finds its own shard of a meter.
 //!
-//! There are three levels: a direct-mapped cache of plain cells without a destructor, where a hit costs
-//! one comparison; then a map of all shards that the thread owns; then the roster of the meter. The key
-//! of a meter is unique for the life of the process, so an entry of a dropped meter never matches again.
+//! There are three levels: a cache of plain cells without a destructor, where a hit costs one comparison;
+//! then a map of all shards that the thread owns; then the roster of the meter. The key of a meter is
+//! unique for the life of the process, so an entry of a dropped meter never matches again.
+//!
+//! A key has two places in the cache, its own and the neighbour's. A newcomer takes its own place, and
+//! what was there moves to the neighbour's. So two meters that meet don't push each other out.
 //!
 //! When the thread ends, the destructor of the map empties the cache and gives the shards back. A record
 //! after that, from the destructor of another thread-local, finds neither a cache entry nor a map. It
@@ -97,6 +100,18 @@ pub(crate) fn cached(key: u64) -> Option<&'static Shard> {
         .flatten()
 }
 
+/// The same in the neighbour's place, for keys that are not in their own.
+#[inline]
+pub(crate) fn cached_beside(key: u64) -> Option<&'static Shard> {
+    CACHE
+        .try_with(|cache| {
+            let index = index(key) ^ 1;
+            (cache.keys[index].get() == key).then(|| cache.shards[index].get())
+        })
+        .ok()
+        .flatten()
+}
+
 /// The low byte, which is always below [`ENTRIES`].
 #[inline]
 #[allow(clippy::cast_possible_truncation)]
@@ -107,8 +122,12 @@ fn index(key: u64) -> usize {
 fn put(key: u64, shard: &'static Shard) {
     let _ = CACHE.try_with(|cache| {
         let index = index(key);
-        cache.keys[index].set(key);
-        cache.shards[index].set(shard);
+        let (before, beside) = (cache.keys[index].replace(key), index ^ 1);
+        let moved = cache.shards[index].replace(shard);
+        if before != NO_METER && before != key {
+            cache.keys[beside].set(before);
+            cache.shards[beside].set(moved);
+        }
     });
 }
 
@@ -253,6 +272,20 @@ mod tests {
         for (key, shard) in keys.zip(found) {
             assert!(ptr::eq(cached(key).expect("at hand"), shard));
         }
+    }
+
+    #[test]
+    fn two_keys_that_meet_are_both_cached() {
+        let (a, b, c) = (1 << 40, 1 << 41, 1 << 42);
+        let rosters = [(); 3].map(|()| Roster::new(&COUNTING));
+        let [in_a, in_b, in_c] =
+            [(a, 0), (b, 1), (c, 2)].map(|(key, n)| find(key, &rosters[n], SECOND).unwrap());
+        let same =
+            |found: Option<&'static Shard>, shard| found.is_some_and(|it| ptr::eq(it, shard));
+        assert!(same(cached(c), in_c) && same(cached_beside(b), in_b));
+        assert!(cached(a).is_none() && cached_beside(a).is_none(), "three are one too many");
+        assert!(ptr::eq(find(a, &rosters[0], SECOND).unwrap(), in_a));
+        assert!(same(cached(a), in_a) && same(cached_beside(c), in_c));
     }
 
     #[test]

@@ -112,3 +112,19 @@ fn conservation_with_more_meters_than_a_threads_cache_holds() {
         assert!(meter.shards() <= 2);
     }
 }
+
+/// All threads share one ring, and no thread leaves anything behind.
+#[test]
+fn compact_meters_count_every_event_in_one_ring() {
+    let meter = Meter::compact();
+    thread::scope(|scope| {
+        for n in 1..=8 {
+            let meter = &meter;
+            scope.spawn(move || (0..10_000).for_each(|_| meter.record_n(n)));
+        }
+    });
+    let mut local = meter.local();
+    local.record_n(7);
+    assert_eq!((meter.total(), meter.shards()), (360_007, 0));
+    assert_eq!(meter.events_in_window(), meter.snapshot().events_in_window());
+}
