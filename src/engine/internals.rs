@@ -152,6 +152,12 @@ impl Ownership {
         self.shard
     }
 
+    /// The number of its token.
+    #[must_use]
+    pub fn token(&self) -> u64 {
+        self.token.number()
+    }
+
     /// Counts `n` events in second `tick`.
     pub fn add(&self, tick: Tick, n: u64) {
         self.shard.0.ring().add(tick, n);

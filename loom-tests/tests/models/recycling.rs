@@ -23,6 +23,7 @@ fn a_recycled_shard_starts_at_zero() {
         owned.add(tick(1), 5);
         let taker = thread::spawn(move || {
             let owned = Shard::take();
+            assert_eq!(owned.shard().read(tick(1)).last, None);
             owned.add(tick(1), 2);
             let read = owned.shard().read(tick(1));
             assert_eq!((read.seen(), read.total), (2, 2));

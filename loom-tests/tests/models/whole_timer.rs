@@ -62,7 +62,7 @@ fn read_during(timer: &Arc<Timer>, record: impl FnOnce(&Timer)) -> (u64, u64, u6
 #[test]
 fn timer_records_and_reader() {
     let outcomes = [(0, 0, 0), (0, 0, 1), (0, 1, 1), (1, 1, 1)];
-    Model::new("timer_records_and_reader", 50).preemptions(2).check(outcomes, || {
+    Model::new("timer_records_and_reader", 1200).preemptions(2).check(outcomes, || {
         let (timer, _clock) = timer();
         // Joins and allocates, which other models look at.
         let _ = internals::key(timer.meter());
@@ -77,7 +77,7 @@ fn timer_records_and_reader() {
 #[test]
 fn timer_second_record_and_reader() {
     let outcomes = [(1, 1, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2)];
-    Model::new("timer_second_record_and_reader", 50).preemptions(3).check(outcomes, || {
+    Model::new("timer_second_record_and_reader", 150).preemptions(3).check(outcomes, || {
         let (timer, _clock) = timer();
         timer.record(LONG);
         read_during(&timer, |timer| timer.record(LONG))
@@ -88,7 +88,7 @@ fn timer_second_record_and_reader() {
 #[test]
 fn timer_past_the_cap_and_reader() {
     let outcomes = [(1, 1, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2)];
-    Model::new("timer_past_the_cap_and_reader", 50).preemptions(2).check(outcomes, || {
+    Model::new("timer_past_the_cap_and_reader", 150).preemptions(2).check(outcomes, || {
         let (timer, _clock) = timer();
         let all: Vec<_> = (0..CAP).map(|_| timer.meter().local()).collect();
         timer.record(LONG);
@@ -104,7 +104,7 @@ fn timer_past_the_cap_and_reader() {
 #[test]
 fn timer_duration_of_a_counted_event_and_reader() {
     let outcomes = [(1, 1, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2)];
-    Model::new("timer_duration_of_a_counted_event_and_reader", 100).preemptions(2).check(
+    Model::new("timer_duration_of_a_counted_event_and_reader", 1800).preemptions(2).check(
         outcomes,
         || {
             let (timer, _clock) = timer();
@@ -121,12 +121,49 @@ fn timer_duration_of_a_counted_event_and_reader() {
     );
 }
 
+/// Two threads past the cap record durations of different lengths. Neither may undo what the other adds.
+///
+/// Outcome: samples and maximum that the main thread finds after its own record.
+#[test]
+fn timer_two_threads_past_the_cap() {
+    let outcomes = [(1, 7), (1, 9), (2, 9)];
+    Model::new("timer_two_threads_past_the_cap", 1000).preemptions(2).runs(100).check(
+        outcomes,
+        || {
+            let (timer, _clock) = timer();
+            let all: Vec<_> = (0..CAP).map(|_| timer.meter().local()).collect();
+            timer.record_n(LONG, 0);
+            internals::record_duration_only(&timer, Duration::ZERO);
+            let other = {
+                let timer = Arc::clone(&timer);
+                thread::spawn(move || {
+                    either_first();
+                    internals::record_duration_only(&timer, Duration::from_nanos(9));
+                })
+            };
+            stagger();
+            either_first();
+            internals::record_duration_only(&timer, LONG);
+            let seen = timer.snapshot();
+            other.join().unwrap();
+            let end = timer.snapshot();
+            let since_start = end.since_start();
+            let sum = Duration::from_nanos(16);
+            assert_eq!((since_start.count(), since_start.sum()), (3, sum));
+            assert_eq!(since_start.max(), Some(Duration::from_nanos(9)));
+            assert_eq!(end.distribution().count(), 3);
+            drop(all);
+            (seen.since_start().count() - 1, seen.since_start().max().unwrap().as_nanos())
+        },
+    );
+}
+
 /// Two owners move counts of the same step at the same time: each sets its own mark.
 ///
 /// Outcome: what a reader saw in the window.
 #[test]
 fn timer_two_owners_move_and_reader() {
-    Model::new("timer_two_owners_move_and_reader", 150).preemptions(2).check([3, 4], || {
+    Model::new("timer_two_owners_move_and_reader", 170).preemptions(2).check([3, 4], || {
         let (timer, clock) = timer();
         let owner = {
             let (timer, clock) = (Arc::clone(&timer), clock.clone());
@@ -156,7 +193,7 @@ fn timer_two_owners_move_and_reader() {
 /// Outcome: what the main thread sees in the window after its own record.
 #[test]
 fn timer_two_first_uses_of_buckets() {
-    Model::new("timer_two_first_uses_of_buckets", 20).preemptions(2).check([1, 2], || {
+    Model::new("timer_two_first_uses_of_buckets", 10_000).preemptions(2).check([1, 2], || {
         let (timer, _clock) = timer();
         timer.record_n(LONG, 0);
         let other = {
@@ -203,11 +240,11 @@ fn timer_from_the_pool_starts_at_zero() {
 /// The clock moves on by more than the window while a reader passes, and the owner's new sample takes the
 /// place of the old ones: the reader must notice.
 ///
-/// Outcome: what the reader saw in the window.
+/// Outcome: the reader's second, and what it saw in the window.
 #[test]
 fn timer_reader_that_is_overtaken_reads_again() {
-    Model::new("timer_reader_that_is_overtaken_reads_again", 100).preemptions(2).check(
-        [3, 1, 0],
+    Model::new("timer_reader_that_is_overtaken_reads_again", 7000).preemptions(2).check(
+        [(0, 3), (STEPS * STEP_SECONDS, 0), (STEPS * STEP_SECONDS, 1)],
         || {
             let (timer, clock) = timer();
             timer.record_n(LONG, 3);
@@ -215,7 +252,8 @@ fn timer_reader_that_is_overtaken_reads_again() {
                 let timer = Arc::clone(&timer);
                 thread::spawn(move || {
                     either_first();
-                    figures(&timer.snapshot(), LONG).0
+                    let now = timer.snapshot();
+                    (now.events().uptime().as_secs(), figures(&now, LONG).0)
                 })
             };
             stagger();
@@ -225,4 +263,36 @@ fn timer_reader_that_is_overtaken_reads_again() {
             reader.join().unwrap()
         },
     );
+}
+
+/// The clock moves on by one step only. That is enough: the oldest step of the reader's window has the same
+/// place as the new one.
+///
+/// Outcome: the reader's second, and what it saw in the window.
+#[test]
+fn timer_reader_that_is_overtaken_by_a_step_reads_again() {
+    /// The second in which the window's last step begins, for the window whose oldest step is the first.
+    const LAST: u64 = (STEPS - 1) * STEP_SECONDS;
+    Model::new("timer_reader_that_is_overtaken_by_a_step_reads_again", 45_000)
+        .preemptions(2)
+        .check([(LAST, 5), (LAST + STEP_SECONDS, 2), (LAST + STEP_SECONDS, 3)], || {
+            let (timer, clock) = timer();
+            let step = SECOND * u32::try_from(STEP_SECONDS).unwrap();
+            timer.record_n(LONG, 3);
+            clock.set(SECOND * u32::try_from(LAST).unwrap());
+            timer.record_n(LONG, 2);
+            let reader = {
+                let timer = Arc::clone(&timer);
+                thread::spawn(move || {
+                    either_first();
+                    let now = timer.snapshot();
+                    (now.events().uptime().as_secs(), figures(&now, LONG).0)
+                })
+            };
+            stagger();
+            either_first();
+            clock.advance(step);
+            timer.record(LONG);
+            reader.join().unwrap()
+        });
 }

@@ -27,6 +27,13 @@ const FREE: u64 = 0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(u64);
 
+#[cfg(feature = "internals")]
+impl Token {
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 process_wide! {
     /// The last token that was given out. Relaxed: nothing matters but that no token comes twice.
     static LAST_TOKEN: AtomicU64 = AtomicU64::new(0);
