@@ -232,3 +232,13 @@ fn a_default_timer_is_a_new_one_and_shows_its_meter() {
     let shown = format!("{timer:?}");
     assert!(shown.starts_with("Timer { meter: Meter {"), "{shown}");
 }
+
+/// The guard against the allocator is off again for the next timer of the thread.
+#[test]
+fn each_timer_of_a_thread_has_a_window() {
+    for _ in 0..2 {
+        let timer = Timer::with_clock(ManualClock::new());
+        timer.record(ns(7));
+        assert_eq!(timer.snapshot().distribution().count(), 1);
+    }
+}

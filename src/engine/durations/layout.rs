@@ -179,6 +179,11 @@ mod tests {
     }
 
     #[test]
+    fn the_table_of_bounds_is_what_its_function_says() {
+        assert_eq!(LE_OF_BUCKET, le_of_buckets());
+    }
+
+    #[test]
     fn durations_end_at_an_hour() {
         assert_eq!(nanos(Duration::ZERO), 0);
         assert_eq!(nanos(Duration::new(3599, 999_999_999)), MAX_NANOS - 1);

@@ -131,3 +131,71 @@ impl OwnDurations {
         self.since_start.clear();
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const NANOS: u64 = 1;
+
+    fn add(own: &OwnDurations, step: u64, n: u64, shared: &SharedDurations) {
+        own.add(Step(step), NANOS, n, || Some(shared));
+    }
+
+    /// What the shared word of a step has, and the mark in it.
+    fn there(shared: &SharedDurations, step: u64) -> (u64, Mover) {
+        let word = shared.read(index(NANOS))[Step(step).slot()];
+        assert!(word.count() == 0 || word.belongs_to(Step(step)));
+        (word.count(), word.mover())
+    }
+
+    #[test]
+    fn a_move_leaves_the_count_and_no_mark() {
+        let (own, shared) = (OwnDurations::new(), SharedDurations::new());
+        own.set_mover(Mover::at(3));
+        add(&own, 30, 5, &shared);
+        assert_eq!(there(&shared, 30), (0, Mover::NOBODY));
+        add(&own, 31, 2, &shared);
+        assert_eq!(there(&shared, 30), (5, Mover::NOBODY));
+        let word = own.load(index(NANOS));
+        assert!(word.belongs_to(Step(31)));
+        assert_eq!(word.count(), 2);
+    }
+
+    #[test]
+    fn a_count_stays_while_another_moves() {
+        let (own, shared) = (OwnDurations::new(), SharedDurations::new());
+        own.set_mover(Mover::at(3));
+        add(&own, 30, 5, &shared);
+        let other = Mover::at(4);
+        assert_eq!(shared.receive_move(Step(30), index(NANOS), 1, other), Received::Marked);
+        add(&own, 31, 2, &shared);
+        assert_eq!(own.load(index(NANOS)).count(), 5);
+        assert_eq!((there(&shared, 30), there(&shared, 31)), ((1, other), (2, Mover::NOBODY)));
+    }
+
+    /// The owner was held up: its clock shows a step of the window, and that of another thread a later one.
+    #[test]
+    fn a_count_that_is_too_old_is_discarded() {
+        let (own, shared) = (OwnDurations::new(), SharedDurations::new());
+        own.set_mover(Mover::at(3));
+        add(&own, 30, 5, &shared);
+        shared.add(Step(30 + STEPS as u64), index(NANOS), 1);
+        add(&own, 31, 2, &shared);
+        assert_eq!(there(&shared, 30 + STEPS as u64), (1, Mover::NOBODY));
+        let word = own.load(index(NANOS));
+        assert!(word.belongs_to(Step(31)));
+        assert_eq!(word.count(), 2);
+    }
+
+    #[test]
+    fn a_cleared_set_has_nothing() {
+        let (own, shared) = (OwnDurations::new(), SharedDurations::new());
+        add(&own, 30, 5, &shared);
+        own.clear();
+        assert_eq!(own.load(index(NANOS)), OwnWord::NEVER);
+        let mut sums = SinceStartSums::default();
+        own.read_since_start(&mut sums);
+        assert_eq!(sums, SinceStartSums::default());
+    }
+}

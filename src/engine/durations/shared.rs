@@ -68,26 +68,9 @@ impl SharedDurations {
         let word = &self.buckets[bucket][step.slot()];
         // Relaxed: the exchange checks what is decided on this look, or the decision is right for any
         // lap.
-        let mut found = SharedWord(word.load(Ordering::Relaxed));
-        loop {
-            let live = found.belongs_to(step) || found.is_after(step);
-            if live && n <= SMALL && found.count() <= SharedWord::COUNT_MAX / 2 {
-                // Release: partner of the Acquire in `read` (pair 2). The mark, if there is one, stays.
-                word.fetch_add(SharedWord::addend(n), Ordering::Release);
-                return;
-            }
-            let base = if live { found } else { SharedWord::empty(step) };
-            let new = base.saturating_plus(n);
-            // Release: as above. Relaxed on failure: nothing but the next attempt depends on it.
-            match word.compare_exchange(found.0, new.0, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => {
-                    if new.count() - base.count() < n {
-                        crate::engine::diagnostics::count_saturated();
-                    }
-                    return;
-                }
-                Err(now) => found = SharedWord(now),
-            }
+        let mut done = Err(SharedWord(word.load(Ordering::Relaxed)));
+        while let Err(found) = done {
+            done = add_to_word(word, step, n, found);
         }
     }
 
@@ -95,29 +78,7 @@ impl SharedDurations {
     /// sets the owner's mark. Fails if the word has a mark; tries a fixed number of times.
     pub(crate) fn receive_move(&self, step: Step, bucket: usize, n: u64, mover: Mover) -> Received {
         let word = &self.buckets[bucket][step.slot()];
-        let mut found = SharedWord(word.load(Ordering::Relaxed));
-        for _ in 0..TRIES {
-            if found.is_after(step) {
-                return Received::TooOld;
-            }
-            let base = if found.belongs_to(step) { found } else { SharedWord::empty(step) };
-            if base.mover() != Mover::NOBODY {
-                return Received::Busy;
-            }
-            let new = base.saturating_plus(n);
-            let marked = new.with_mover(mover).0;
-            // Release: partner of the Acquire in `read` (pair 2).
-            match word.compare_exchange(found.0, marked, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => {
-                    if new.count() - base.count() < n {
-                        crate::engine::diagnostics::count_saturated();
-                    }
-                    return Received::Marked;
-                }
-                Err(now) => found = SharedWord(now),
-            }
-        }
-        Received::Busy
+        receive_in_word(word, step, n, mover, SharedWord(word.load(Ordering::Relaxed)))
     }
 
     /// Step m3 of a move: takes the mark of `mover` off. Its own word has been replaced before (m2).
@@ -141,6 +102,61 @@ impl SharedDurations {
     }
 }
 
+/// Tries once to add `n` to a word, which the caller has loaded as `found`. `Err` has the word that is there
+/// instead.
+fn add_to_word(word: &AtomicU64, step: Step, n: u64, found: SharedWord) -> Result<(), SharedWord> {
+    let live = found.belongs_to(step) || found.is_after(step);
+    if live && n <= SMALL && found.count() <= SharedWord::COUNT_MAX / 2 {
+        // Release: partner of the Acquire in `read` (pair 2). The mark, if there is one, stays.
+        word.fetch_add(SharedWord::addend(n), Ordering::Release);
+        return Ok(());
+    }
+    let base = if live { found } else { SharedWord::empty(step) };
+    let new = base.saturating_plus(n);
+    // Release: as above. Relaxed on failure: nothing but the next attempt depends on it.
+    match word.compare_exchange(found.0, new.0, Ordering::Release, Ordering::Relaxed) {
+        Ok(_) => {
+            if new.count() - base.count() < n {
+                crate::engine::diagnostics::count_saturated();
+            }
+            Ok(())
+        }
+        Err(now) => Err(SharedWord(now)),
+    }
+}
+
+/// The rest of [`SharedDurations::receive_move`], with the word as it was loaded.
+fn receive_in_word(
+    word: &AtomicU64,
+    step: Step,
+    n: u64,
+    mover: Mover,
+    mut found: SharedWord,
+) -> Received {
+    for _ in 0..TRIES {
+        if found.is_after(step) {
+            return Received::TooOld;
+        }
+        let base = if found.belongs_to(step) { found } else { SharedWord::empty(step) };
+        if base.mover() != Mover::NOBODY {
+            return Received::Busy;
+        }
+        let new = base.saturating_plus(n);
+        let marked = new.with_mover(mover).0;
+        // Release: partner of the Acquire in `read` (pair 2).
+        match word.compare_exchange(found.0, marked, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => {
+                if new.count() - base.count() < n {
+                    crate::engine::diagnostics::count_saturated();
+                }
+                return Received::Marked;
+            }
+            Err(now) => found = SharedWord(now),
+        }
+    }
+    Received::Busy
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -161,6 +177,49 @@ mod tests {
         steps.finish_move(step, 7, Mover::at(0));
         assert_eq!(steps.receive_move(step, 7, 2, Mover::at(1)), Received::Marked);
         assert_eq!(count(&steps, step), 8);
+    }
+
+    /// Another writer comes between the look and the exchange.
+    #[test]
+    fn an_overtaken_writer_looks_again() {
+        let (steps, step) = (SharedDurations::new(), Step(30));
+        let word = &steps.buckets[7][step.slot()];
+        let looked = SharedWord(word.load(Ordering::Relaxed));
+        steps.add(step, 7, 2);
+        let now = add_to_word(word, step, 3, looked).unwrap_err();
+        assert_eq!((now, count(&steps, step)), (SharedWord::empty(step).saturating_plus(2), 2));
+        assert_eq!(add_to_word(word, step, SMALL + 1, looked), Err(now));
+        assert_eq!(add_to_word(word, step, 3, now), Ok(()));
+        assert_eq!(count(&steps, step), 5);
+    }
+
+    /// A bucket that is more than half full is changed by exchanges only, which can't overflow it.
+    #[test]
+    fn small_weights_never_look_again() {
+        let half = SharedWord::COUNT_MAX / 2;
+        for (found, at_once) in [(1, true), (half, true), (half + 1, false)] {
+            let (steps, step) = (SharedDurations::new(), Step(30));
+            let word = &steps.buckets[7][step.slot()];
+            steps.add(step, 7, found);
+            let looked = SharedWord(word.load(Ordering::Relaxed));
+            steps.add(step, 7, 2);
+            assert_eq!(add_to_word(word, step, SMALL, looked).is_ok(), at_once, "{found}");
+            assert!(add_to_word(word, step, SMALL + 1, looked).is_err());
+        }
+    }
+
+    #[test]
+    fn an_overtaken_mover_looks_again() {
+        let (steps, step, mover) = (SharedDurations::new(), Step(30), Mover::at(4));
+        let word = &steps.buckets[7][step.slot()];
+        let looked = SharedWord(word.load(Ordering::Relaxed));
+        steps.add(step, 7, 2);
+        assert_eq!(receive_in_word(word, step, 5, mover, looked), Received::Marked);
+        assert_eq!((count(&steps, step), steps.read(7)[step.slot()].mover()), (7, mover));
+        // A later step has come meanwhile.
+        steps.add(Step(42), 7, 1);
+        assert_eq!(receive_in_word(word, step, 5, mover, looked), Received::TooOld);
+        assert_eq!((count(&steps, step), count(&steps, Step(42))), (0, 1));
     }
 
     #[test]

@@ -192,6 +192,17 @@ mod tests {
         assert_eq!(OwnWord::empty(Step((1 << 28) - 1)).age(Step(1 << 28)), Some(1));
     }
 
+    /// 28 bits of step and 22 of lap: a count comes back after 42 and 8 years, and not before.
+    #[test]
+    fn steps_and_laps_repeat_after_years() {
+        for bit in 0..28 {
+            assert!(!OwnWord::empty(Step(7)).belongs_to(Step(7 + (1 << bit))), "2^{bit} steps");
+        }
+        for bit in 0..22 {
+            assert!(!SharedWord::empty(Step(7)).belongs_to(Step(7 + (12 << bit))), "2^{bit} laps");
+        }
+    }
+
     #[test]
     fn shared_words_keep_count_mover_and_lap_apart() {
         let step = Step(12 * 5 + 3);

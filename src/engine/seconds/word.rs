@@ -114,6 +114,15 @@ mod tests {
         assert_eq!(word.saturating_plus(1).count(), 8);
     }
 
+    /// 24 bits: a count of an earlier lap comes back after 34 years, and not before.
+    #[test]
+    fn laps_repeat_after_34_years() {
+        for bit in 0..24 {
+            assert!(!Word::empty(Tick(7)).belongs_to(Tick(7 + (64 << bit))), "after 2^{bit} laps");
+        }
+        assert!(Word::empty(Tick(7)).belongs_to(Tick(7 + (64 << 24))));
+    }
+
     #[test]
     fn later_and_earlier_laps() {
         let of = |tick| Word::empty(tick).saturating_plus(1);

@@ -253,6 +253,17 @@ mod tests {
         assert_eq!(roster.len(), 2);
     }
 
+    /// The guard against the allocator is off again for the next meter of the thread.
+    #[test]
+    fn each_meter_of_a_thread_gets_a_shared_ring() {
+        for _ in 0..2 {
+            let roster = Roster::new(&COUNTING);
+            roster.add_shared(Tick(1), 5);
+            assert_eq!(roster.unplaced.load(Ordering::Relaxed), 0);
+            assert_eq!(total(&roster, Tick(1)), 5);
+        }
+    }
+
     /// As when the allocator records while the thread allocates the shared ring.
     #[test]
     fn unplaced_events_are_in_the_total_at_once() {

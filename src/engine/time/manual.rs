@@ -128,3 +128,21 @@ impl Drop for Inner {
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::tick::Tick;
+    use super::*;
+
+    /// The cell of a clock that is gone is used again, and must not show that clock's last second.
+    #[test]
+    fn a_new_clock_begins_at_its_origin() {
+        // Other tests take cells, too. Some of a hundred are taken again here.
+        for second in 1..=100 {
+            let clock = ManualClock::new();
+            assert_eq!(clock.published().load(), Tick(0));
+            clock.set(Duration::from_secs(second));
+            assert_eq!(clock.published().load(), Tick(second));
+        }
+    }
+}

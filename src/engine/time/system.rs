@@ -133,9 +133,12 @@ fn tick_while_in(office: u64) {
         let now = read();
         PUBLISHED.advance_to(now.tick());
         TICKER.heartbeat.store(now.tick().0, Relaxed);
-        let next = Duration::from_secs(now.tick().0 + 1);
-        thread::sleep(next.saturating_sub(now.elapsed()));
+        thread::sleep(until_next_second(now));
     }
+}
+
+fn until_next_second(now: Moment) -> Duration {
+    Duration::from_secs(now.tick().0 + 1).saturating_sub(now.elapsed())
 }
 
 /// Who ticks, and when it last did; see the [module](self).
@@ -164,15 +167,19 @@ impl Ticker {
         }
         // First, so that no other reader takes the new ticker for dead before it wakes.
         self.heartbeat.fetch_max(now.0, Relaxed);
-        let office = (starts(found) + 1) << PROCESS.count_ones() | process;
-        if self.office.compare_exchange(found, office, Relaxed, Relaxed).is_err() {
-            // Another thread starts one.
-            return Ok(());
-        }
+        // Or else another thread starts one.
+        let Some(office) = self.fill(found) else { return Ok(()) };
         spawn(office).inspect_err(|_| {
             let vacant = office & !PROCESS;
             let _ = self.office.compare_exchange(office, vacant, Relaxed, Relaxed);
         })
+    }
+
+    /// Names a new ticker, if the office is as it was found. Returns the ticker's name.
+    fn fill(&self, found: u64) -> Option<u64> {
+        let process = u64::from(std::process::id());
+        let office = (starts(found) + 1) << PROCESS.count_ones() | process;
+        self.office.compare_exchange(found, office, Relaxed, Relaxed).ok().map(|_| office)
     }
 
     /// How late the ticker is at `now`; zero while there is none.
@@ -261,6 +268,24 @@ mod tests {
             assert_eq!(ticker.lag(Moment::since_origin(Duration::from_secs(9))), Duration::ZERO);
         }
         assert_eq!(started(&ticker, [1, 1]), [own(3)]);
+    }
+
+    /// Both have found the office vacant.
+    #[test]
+    fn one_of_two_readers_fills_the_office() {
+        let ticker = Ticker::new();
+        let found = ticker.office.load(Relaxed);
+        assert_eq!((ticker.fill(found), ticker.fill(found)), (Some(own(1)), None));
+        assert_eq!(started(&ticker, [1, 2]), [0; 0]);
+    }
+
+    #[test]
+    fn the_ticker_sleeps_to_the_next_second() {
+        let at = |nanos| until_next_second(Moment::since_origin(Duration::from_nanos(nanos)));
+        assert_eq!(at(0), Duration::from_secs(1));
+        assert_eq!(at(7_000_000_000), Duration::from_secs(1));
+        assert_eq!(at(7_250_000_000), Duration::from_millis(750));
+        assert_eq!(at(7_999_999_999), Duration::from_nanos(1));
     }
 
     #[test]
