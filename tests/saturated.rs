@@ -1,6 +1,7 @@
 //! What doesn't fit its second is shown in the diagnostics. Alone, because that figure is the whole
 //! process's.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tickring::{ManualClock, Meter, diagnostics};
@@ -16,8 +17,29 @@ fn saturated_by(record: impl FnOnce()) -> u64 {
     diagnostics().saturated_records - before
 }
 
+/// One test at a time: they count the same figure.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// What exceeds a second is missing there, and nothing else.
+#[test]
+fn a_full_second_keeps_what_fits() {
+    let _alone = ALONE.lock();
+    let clock = ManualClock::new();
+    let meter = Meter::with_clock(clock.clone());
+    meter.record_n(SECOND_MAX);
+    meter.record_n(2);
+    for _ in 0..2 {
+        assert_eq!(meter.snapshot().peak_per_second(), SECOND_MAX);
+        clock.advance(Duration::from_secs(1));
+        meter.record();
+    }
+    assert_eq!(meter.snapshot().events_in_window(), SECOND_MAX + 2);
+    assert_eq!(meter.snapshot().total(), SECOND_MAX + 4);
+}
+
 #[test]
 fn each_time_that_something_does_not_fit_its_second_counts() {
+    let _alone = ALONE.lock();
     let clock = ManualClock::new();
     let meter = Meter::with_clock(clock.clone());
     let next = || clock.advance(Duration::from_secs(1));

@@ -194,3 +194,34 @@ impl SinceStart {
 fn of(found: &Filled) -> Duration {
     Duration::from_nanos(middle(usize::from(found.bucket)))
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Samples of 1 to `n` nanoseconds, `each` times.
+    fn up_to(n: u16, each: u64) -> Distribution {
+        let filled = (1..=n).map(|bucket| Filled { bucket, count: each }).collect();
+        Distribution { filled, count: u64::from(n) * each }
+    }
+
+    /// 0.07 · 100 is a little more than 7 in floating point.
+    #[test]
+    fn whole_ranks_stay_whole() {
+        let window = up_to(20, 5);
+        for hundredths in 1..=100_u32 {
+            let nanos = u64::from(hundredths.div_ceil(5));
+            let found = window.quantile(f64::from(hundredths) / 100.0);
+            assert_eq!(found, Some(Duration::from_nanos(nanos)), "{hundredths} %");
+        }
+    }
+
+    #[test]
+    fn the_ends_are_the_first_and_the_last() {
+        let window = up_to(9, 3);
+        let ns = |nanos| Some(Duration::from_nanos(nanos));
+        assert_eq!((window.quantile(0.0), window.quantile(1.0)), (ns(1), ns(9)));
+        assert_eq!((window.quantile(f64::NAN), window.quantile(7.0)), (ns(1), ns(9)));
+        assert_eq!((window.min(), window.mean(), window.max()), (ns(1), ns(5), ns(9)));
+    }
+}

@@ -155,7 +155,7 @@ impl Ownership {
     /// The number of its token.
     #[must_use]
     pub fn token(&self) -> u64 {
-        self.token.number()
+        self.token.0
     }
 
     /// Counts `n` events in second `tick`.

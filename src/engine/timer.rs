@@ -411,3 +411,6 @@ impl Drop for Timing<'_> {
         self.record(self.elapsed());
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -137,3 +137,15 @@ fn no_figure_is_ever_negative_infinite_or_nan() {
         }
     }
 }
+
+#[test]
+fn a_record_of_nothing_leaves_no_trace() {
+    let (clock, meter) = on_manual_clock();
+    meter.record_n(0);
+    assert_eq!((meter.shards(), meter.snapshot().last_event_age()), (0, None));
+    meter.record();
+    clock.advance(Duration::from_secs(5));
+    meter.record_n(0);
+    assert_eq!(meter.snapshot().last_event_age(), Some(Duration::from_secs(4)));
+    assert_eq!(meter.snapshot().total(), 1);
+}

@@ -59,3 +59,28 @@ fn a_reader_behind_the_owner_that_is_overtaken_reads_again() {
             reader.join().unwrap().map(|read| read.by_second[0])
         });
 }
+
+/// The same for a whole snapshot, which tries until its pass was in time.
+///
+/// Outcome: the second of the snapshot, and the events in its window.
+#[test]
+fn a_snapshot_is_never_of_a_pass_that_was_overtaken() {
+    Model::new("a_snapshot_is_never_of_a_pass_that_was_overtaken", 1000).preemptions(2).check(
+        [(0, 3), (SLOTS, 0), (SLOTS, 1)],
+        || {
+            let (meter, clock) = meter();
+            meter.record_n(3);
+            let reader = {
+                let meter = Arc::clone(&meter);
+                thread::spawn(move || {
+                    let now = meter.snapshot();
+                    (now.uptime().as_secs(), now.events_in_window())
+                })
+            };
+            stagger();
+            clock.advance(SECOND * u32::try_from(SLOTS).unwrap());
+            meter.record();
+            reader.join().unwrap()
+        },
+    );
+}

@@ -83,10 +83,9 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // At most 618.
 pub(crate) const fn index(nanos: u64) -> usize {
-    #[cfg(loom)]
-    return if nanos == 0 { 0 } else { 1 };
+    // A model has a bucket for 0 ns and one for all others.
+    let nanos = if cfg!(loom) { (nanos != 0) as u64 } else { nanos };
     // Below 32 the width is 1, as it is from 16 on by the same rule.
-    #[allow(unreachable_code)]
     let highest_bit = u64::BITS - 1 - (nanos | ((2 << GROUP) - 1)).leading_zeros();
     let shift = highest_bit - GROUP;
     (shift << GROUP) as usize + (nanos >> shift) as usize

@@ -78,7 +78,7 @@ impl SharedDurations {
     /// sets the owner's mark. Fails if the word has a mark; tries a fixed number of times.
     pub(crate) fn receive_move(&self, step: Step, bucket: usize, n: u64, mover: Mover) -> Received {
         let word = &self.buckets[bucket][step.slot()];
-        receive_in_word(word, step, n, mover, SharedWord(word.load(Ordering::Relaxed)))
+        receive_in_word(word, step, n, mover, SharedWord(word.load(Ordering::Relaxed)), TRIES)
     }
 
     /// Step m3 of a move: takes the mark of `mover` off. Its own word has been replaced before (m2).
@@ -132,8 +132,9 @@ fn receive_in_word(
     n: u64,
     mover: Mover,
     mut found: SharedWord,
+    tries: usize,
 ) -> Received {
-    for _ in 0..TRIES {
+    for _ in 0..tries {
         if found.is_after(step) {
             return Received::TooOld;
         }
@@ -214,11 +215,13 @@ mod tests {
         let word = &steps.buckets[7][step.slot()];
         let looked = SharedWord(word.load(Ordering::Relaxed));
         steps.add(step, 7, 2);
-        assert_eq!(receive_in_word(word, step, 5, mover, looked), Received::Marked);
+        assert_eq!(receive_in_word(word, step, 5, mover, looked, 1), Received::Busy);
+        assert_eq!(count(&steps, step), 2);
+        assert_eq!(receive_in_word(word, step, 5, mover, looked, TRIES), Received::Marked);
         assert_eq!((count(&steps, step), steps.read(7)[step.slot()].mover()), (7, mover));
         // A later step has come meanwhile.
         steps.add(Step(42), 7, 1);
-        assert_eq!(receive_in_word(word, step, 5, mover, looked), Received::TooOld);
+        assert_eq!(receive_in_word(word, step, 5, mover, looked, TRIES), Received::TooOld);
         assert_eq!((count(&steps, step), count(&steps, Step(42))), (0, 1));
     }
 

@@ -25,14 +25,7 @@ const FREE: u64 = 0;
 
 /// Names one ownership of one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Token(u64);
-
-#[cfg(feature = "internals")]
-impl Token {
-    pub(crate) const fn number(self) -> u64 {
-        self.0
-    }
-}
+pub(crate) struct Token(pub(in crate::engine) u64);
 
 process_wide! {
     /// The last token that was given out. Relaxed: nothing matters but that no token comes twice.

@@ -384,6 +384,8 @@ mod tests {
         }
         let alone: HashSet<_> = (1..=256).map(|n| index(key(n))).collect();
         assert_eq!(alone.len(), 252);
+        #[cfg(feature = "internals")]
+        assert!((1..1000).all(|n| key_number(key(n)) == n));
         // Not a key, and not reached in any process.
         assert!((1..1_000_000).all(|n| ![0, NO_METER].contains(&key(n))));
     }

@@ -95,6 +95,7 @@ fn shards_stop_at_the_cap_and_are_taken_up_again() {
 #[cfg(target_os = "linux")]
 #[test]
 fn idle_meters_have_one_ticker_among_them() {
+    tickring::start().unwrap();
     let meters: Vec<Meter> = (0..100).map(|_| Meter::new()).collect();
     meters.iter().for_each(Meter::record);
     // A thread gives itself its name only once it runs.

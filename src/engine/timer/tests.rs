@@ -1,0 +1,42 @@
+//! What only the inside of a timer shows.
+
+use super::*;
+
+const LONG: Duration = Duration::from_nanos(7);
+
+fn timer() -> Timer {
+    Timer::with_clock(ManualClock::new())
+}
+
+fn figures(timer: &Timer) -> (u64, u64, u64) {
+    let now = timer.snapshot();
+    (now.distribution().count(), now.since_start().count(), now.events().total())
+}
+
+/// The duration of an event that was counted before counts no second event.
+#[test]
+fn a_duration_alone_is_no_event() {
+    let timer = timer();
+    timer.meter().record_n(3);
+    timer.record_duration_only(LONG);
+    let others: Vec<_> = (0..255).map(|_| timer.meter().local()).collect();
+    std::thread::scope(|scope| {
+        // This thread finds all shards taken.
+        scope.spawn(|| timer.record_duration_only(LONG));
+    });
+    drop(others);
+    assert_eq!(timer.meter().shards(), 256);
+    assert_eq!(figures(&timer), (2, 2, 3));
+}
+
+/// As when the allocator records while the thread allocates what all threads share.
+#[test]
+fn a_sample_of_the_allocator_is_in_no_window() {
+    let timer = timer();
+    ALLOCATING_SHARED.set(true);
+    timer.record(LONG);
+    assert_eq!(figures(&timer), (0, 1, 1));
+    ALLOCATING_SHARED.set(false);
+    timer.record(LONG);
+    assert_eq!(figures(&timer), (1, 2, 2));
+}
