@@ -131,3 +131,40 @@ fn a_shared_record_under_two_reads() {
         seen
     });
 }
+
+/// What is kept is replaced while a reader takes it: the two words that it takes belong to one second.
+///
+/// Outcome: sixty times the rate that the reader saw. In the first of the two seconds it is 3 events of the
+/// window and 5 of the oldest second, in the other one no event and 3.
+#[test]
+fn words_of_two_seconds_are_not_mixed() {
+    let sixty_times = |meter: &Meter| {
+        let events = meter.events_per_second() * 60.0;
+        assert!((events - events.round()).abs() < 1e-9, "{events}");
+        format!("{events:.0}")
+    };
+    let outcomes = ["8", "3"].map(String::from);
+    Model::new("words_of_two_seconds_are_not_mixed", 100).preemptions(3).check(
+        outcomes,
+        move || {
+            let (meter, clock) = meter();
+            meter.record_n(5);
+            clock.advance(SECOND);
+            meter.record_n(3);
+            clock.advance(SECOND * (u32::try_from(REACH).unwrap() - 1));
+            assert_eq!(sixty_times(&meter), "8");
+            let reader = {
+                let meter = Arc::clone(&meter);
+                thread::spawn(move || {
+                    either_first();
+                    sixty_times(&meter)
+                })
+            };
+            stagger();
+            either_first();
+            clock.advance(SECOND);
+            assert_eq!(sixty_times(&meter), "3");
+            reader.join().unwrap()
+        },
+    );
+}
