@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::durations::layout::middle;
+use crate::engine::durations::layout::{index, least, middle};
 use crate::engine::durations::reader::Filled;
 use crate::engine::durations::since_start::SinceStartSums;
 use crate::engine::snapshot::Snapshot;
@@ -30,24 +30,43 @@ pub struct TimerSnapshot {
 ///
 /// Counts are exact. Each sample counts as the middle of its bucket, which is within 3.2 % of the sample,
 /// and exact below 32 ns. So a quantile, a minimum or a maximum is within 3.2 % of that sample, and the
-/// mean is within 3.2 % of the mean of the samples.
+/// mean is within 3.2 % of the mean of the samples. None of them is longer than the longest sample since
+/// the start, and minimum ≤ quantile ≤ maximum and minimum ≤ mean ≤ maximum hold.
+///
+/// As long as the window has all samples since the start, the mean and the maximum are exact; so is the
+/// minimum, if the samples are equal. For example, a single sample of 5 s reads as 5 s in each figure.
 ///
 /// Without samples there is no mean, no minimum, no maximum and no quantile: these are `None`, not zero.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let timer = tickring::Timer::new();
+/// timer.record(Duration::from_secs(5));
+/// let now = timer.snapshot();
+/// println!("{}", now.distribution()); // 1 sample, mean 5.000s; min 5.000s, median 5.000s, …
+/// assert_eq!(now.quantile(0.99), Some(Duration::from_secs(5)));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[doc(alias = "histogram")]
+#[doc(alias = "percentiles")]
 pub struct Distribution {
     /// In the order of the buckets.
     filled: Vec<Filled>,
     count: u64,
+    /// In nanoseconds, like the maximum and the mean. Zero without samples, as they are.
+    min: u64,
+    max: u64,
+    mean: u64,
 }
 
 /// How long the events since the start took.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SinceStart(SinceStartSums);
 
 impl TimerSnapshot {
     pub(super) fn new(events: Snapshot, filled: Vec<Filled>, life: SinceStartSums) -> Self {
-        let count = filled.iter().map(|found| found.count).sum();
-        let distribution = Distribution { filled, count };
+        let distribution = Distribution::new(filled, &life, events.total());
         Self { events, distribution, since_start: SinceStart(life) }
     }
 
@@ -69,6 +88,13 @@ impl TimerSnapshot {
         &self.distribution
     }
 
+    /// The `q`-quantile of the durations of the last minute; see [`Distribution::quantile`].
+    #[must_use]
+    #[doc(alias = "percentile")]
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        self.distribution.quantile(q)
+    }
+
     /// The durations since the start.
     #[must_use]
     pub fn since_start(&self) -> &SinceStart {
@@ -77,6 +103,36 @@ impl TimerSnapshot {
 }
 
 impl Distribution {
+    /// `events`: how many the meter had counted when it was read, after the durations.
+    fn new(filled: Vec<Filled>, life: &SinceStartSums, events: u64) -> Self {
+        let count: u64 = filled.iter().map(|found| found.count).sum();
+        let (Some(first), Some(last)) = (filled.first(), filled.last()) else {
+            return Self { filled, count, min: 0, max: 0, mean: 0 };
+        };
+        let [first, last] = [first, last].map(|found| usize::from(found.bucket));
+        let (sum, n) = (u128::from(life.sum), u128::from(count));
+        // The window has all samples. An event counts before its duration does: if there are no more
+        // events than durations, then none was being recorded that is in the maximum or the sum, but not
+        // in a count. (Relaxed, the sum could run ahead of the events; then the buckets bound it.)
+        let exact = count == life.count()
+            && count == events
+            && life.sum != u64::MAX
+            && index(life.max) == last
+            && total(&filled, least) <= sum
+            && sum <= total(&filled, |bucket| greatest(bucket).min(life.max));
+        if exact {
+            let (max, mean) = (life.max, narrow(sum / n));
+            // What would be left for it, if all other samples were as long as the maximum.
+            let least_possible = narrow(sum.saturating_sub(u128::from(max) * (n - 1)));
+            let min = middle(first).clamp(least_possible, mean);
+            return Self { filled, count, min, max, mean };
+        }
+        let max = middle(last).min(life.max);
+        let min = middle(first).min(max);
+        let mean = narrow(total(&filled, middle) / n).clamp(min, max);
+        Self { filled, count, min, max, mean }
+    }
+
     /// How many samples there are.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -91,26 +147,25 @@ impl Distribution {
 
     /// The sum of all samples divided by their number.
     #[must_use]
+    #[doc(alias = "average")]
     pub fn mean(&self) -> Option<Duration> {
-        let sums = self
-            .filled
-            .iter()
-            .map(|found| u128::from(middle(usize::from(found.bucket))) * u128::from(found.count));
-        let mean = sums.sum::<u128>().checked_div(self.count.into())?;
-        // At most the largest sample.
-        Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
+        self.figure(self.mean)
     }
 
     /// The shortest sample.
     #[must_use]
     pub fn min(&self) -> Option<Duration> {
-        self.filled.first().map(of)
+        self.figure(self.min)
     }
 
     /// The longest sample.
     #[must_use]
     pub fn max(&self) -> Option<Duration> {
-        self.filled.last().map(of)
+        self.figure(self.max)
+    }
+
+    fn figure(&self, nanos: u64) -> Option<Duration> {
+        (!self.is_empty()).then(|| Duration::from_nanos(nanos))
     }
 
     /// The `q`-quantile by nearest rank: of n samples in ascending order, number ⌈q · n⌉, counted from
@@ -125,6 +180,9 @@ impl Distribution {
     /// assert_eq!(window.quantile(0.99), Some(Duration::from_nanos(20)));
     /// ```
     #[must_use]
+    #[doc(alias = "percentile")]
+    #[doc(alias = "p99")]
+    #[doc(alias = "median")]
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         let [found] = self.quantiles([q]);
         found
@@ -141,8 +199,17 @@ impl Distribution {
                 last = rest.next();
                 seen += last?.count;
             }
-            last.map(of)
+            match rank {
+                1 => self.min(),
+                rank if rank == self.count => self.max(),
+                _ => last.map(|found| Duration::from_nanos(self.nanos(found))),
+            }
         })
+    }
+
+    /// What stands for the samples of a bucket.
+    fn nanos(&self, found: &Filled) -> u64 {
+        middle(usize::from(found.bucket)).clamp(self.min, self.max)
     }
 
     /// The number of the sample that is the `q`-quantile, counted from 1.
@@ -191,8 +258,20 @@ impl SinceStart {
     }
 }
 
-fn of(found: &Filled) -> Duration {
-    Duration::from_nanos(middle(usize::from(found.bucket)))
+/// The sum of the samples, if `of` says how long those of a bucket are.
+fn total(filled: &[Filled], of: impl Fn(usize) -> u64) -> u128 {
+    let of = |found: &Filled| u128::from(of(usize::from(found.bucket))) * u128::from(found.count);
+    filled.iter().map(of).sum()
+}
+
+/// The longest duration of a bucket, in nanoseconds.
+fn greatest(bucket: usize) -> u64 {
+    least(bucket + 1) - 1
+}
+
+/// A figure between samples, in nanoseconds.
+fn narrow(nanos: u128) -> u64 {
+    u64::try_from(nanos).unwrap_or(u64::MAX)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -55,6 +55,7 @@ mod meter;
 mod reads;
 mod seconds;
 mod shards;
+mod show;
 mod snapshot;
 mod sync;
 mod time;

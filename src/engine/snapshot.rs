@@ -5,20 +5,49 @@ use std::time::Duration;
 use crate::engine::seconds::{REACH, Sums};
 use crate::engine::time::Moment;
 
+mod sum;
+
 /// The length of the window.
 pub(crate) const WINDOW: Duration = Duration::from_secs(60);
-const WINDOW_SECONDS: f64 = 60.0;
+const WINDOW_SECONDS: u32 = 60;
 const SECONDS_PER_HOUR: f64 = 3600.0;
 
 /// The figures of a meter at one moment, as plain values. All of them come from the same pass over the
 /// meter and agree with one another.
 ///
-/// No figure is ever negative, infinite or NaN.
-#[derive(Clone, Debug, PartialEq)]
+/// No figure is ever negative, infinite or NaN: where a rate divides by a time, this is at least one
+/// second.
+///
+/// ```
+/// let frames = tickring::Meter::new();
+/// frames.record_n(120);
+/// let now = frames.snapshot();
+/// println!("{now}"); // 2.00 events/s, peak 120/s; 120 in the last minute, 120 in 0.0 s; …
+/// assert_eq!(now.events_per_second(), 2.0);
+/// ```
+///
+/// # Sums
+///
+/// Snapshots of several meters, taken at the same moment, add up to the snapshot of them all, by `+` or
+/// by [`Iterator::sum`]. Totals and seconds add up, the last event is the latest of all, and the uptime
+/// is the longest. So the rate of the sum is the sum of the rates, and the peak is that of all together.
+/// If the snapshots belong to different moments, their current seconds count as the same one.
+///
+/// ```
+/// use tickring::{Meter, Snapshot};
+///
+/// let (reads, writes) = (Meter::new(), Meter::new());
+/// reads.record_n(90);
+/// writes.record_n(30);
+/// let all: Snapshot = [&reads, &writes].into_iter().map(Meter::snapshot).sum();
+/// assert_eq!((all.total(), all.events_per_second()), (120, 2.0));
+/// ```
+#[derive(Clone, PartialEq)]
+#[doc(alias = "stats")]
 pub struct Snapshot {
     sums: Sums,
-    /// Events of the 61st second × the fraction of it that is younger than 60 s.
-    oldest_share: f64,
+    /// The part of a second that leaves a span now which is still inside the span: 1 - f.
+    leaving: f64,
     last_event_age: Option<Duration>,
     uptime: Duration,
 }
@@ -26,7 +55,13 @@ pub struct Snapshot {
 impl Snapshot {
     /// The snapshot of a meter without any event, at its start.
     pub(crate) fn empty() -> Self {
-        Self { sums: Sums::EMPTY, oldest_share: 0.0, last_event_age: None, uptime: Duration::ZERO }
+        Self { sums: Sums::EMPTY, leaving: 0.0, last_event_age: None, uptime: Duration::ZERO }
+    }
+
+    /// The snapshot, as of `now`, of a meter without any event.
+    #[cfg(feature = "service")]
+    pub(crate) fn without_events(now: Moment, uptime: Duration) -> Self {
+        Self { leaving: 1.0 - now.fraction(), uptime, ..Self::empty() }
     }
 
     /// For a reader to add to, in place: to copy 61 counts costs as much as to add them.
@@ -40,30 +75,8 @@ impl Snapshot {
             let end = Duration::from_secs(last.as_seconds().saturating_add(1));
             now.since(Moment::since_origin(end))
         });
-        self.oldest_share = (1.0 - now.fraction()) * to_f64(self.sums.by_second[0]);
+        self.leaving = 1.0 - now.fraction();
         self.uptime = now.since(started);
-    }
-
-    /// Several snapshots as one: counts add up, and the last event is the latest of all. Without any part
-    /// it is the snapshot of a meter without events.
-    #[cfg(feature = "service")]
-    pub(crate) fn sum<'a>(parts: impl Iterator<Item = &'a Self>, uptime: Duration) -> Self {
-        let mut sum = Self::empty();
-        sum.set_uptime(uptime);
-        parts.for_each(|part| sum.add(part));
-        sum
-    }
-
-    /// Adds the counts of another snapshot, which was taken at the same moment or just after.
-    #[cfg(feature = "service")]
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.sums.total = self.sums.total.saturating_add(other.sums.total);
-        self.oldest_share += other.oldest_share;
-        let ages = self.last_event_age.into_iter().chain(other.last_event_age);
-        self.last_event_age = ages.min();
-        for (sum, count) in self.sums.by_second.iter_mut().zip(&other.sums.by_second) {
-            *sum = sum.saturating_add(*count);
-        }
     }
 
     /// Sets the uptime.
@@ -91,11 +104,88 @@ impl Snapshot {
     /// k. Then this is `(c[s-59] + … + c[s] + (1 - f) · c[s-60]) / 60`. The last term is the part of the
     /// oldest second that is less than 60 s old. Without it the rate of a steady stream would swing by a
     /// sixtieth each second. The rate is exactly 0 at the latest 61 s after the last event. For a meter
-    /// younger than a minute the time before its start counts as silence; see
-    /// [`covered`](Self::covered).
+    /// younger than a minute the time before its start counts as silence;
+    /// [`events_per_second_over(60)`](Self::events_per_second_over) is the rate without that silence.
+    ///
+    /// # Not for admission
+    ///
+    /// Do not admit requests while this is below a limit. The minute remembers a burst for a minute: at a
+    /// limit of 100/s and 1,000 offered, such a gate is open for 6 s and then closed for 54.
+    /// [`events_per_second_over(1)`](Self::events_per_second_over) is fit for that.
     #[must_use]
+    #[doc(alias = "rate")]
+    #[doc(alias = "qps")]
+    #[doc(alias = "rps")]
+    #[doc(alias = "throughput")]
     pub fn events_per_second(&self) -> f64 {
-        (to_f64(self.events_in_window()) + self.oldest_share) / WINDOW_SECONDS
+        self.events_within(REACH) / f64::from(WINDOW_SECONDS)
+    }
+
+    /// Events a second over the last `seconds` seconds, from 1 to 60. A number outside of this counts as
+    /// the nearer end.
+    ///
+    /// The arithmetic is that of [`events_per_second`](Self::events_per_second), with n seconds in place
+    /// of 60: `(c[s-n+1] + … + c[s] + (1 - f) · c[s-n]) / n`. The rate is exactly 0 at the latest n + 1
+    /// seconds after the last event. The events of a second count as spread evenly over it. A meter that is
+    /// younger than n seconds divides by its uptime, and by one second at least. So over 60 seconds this
+    /// equals `events_per_second` from the first minute on; before that it is the rate without the silence
+    /// before the start.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tickring::{ManualClock, Meter};
+    ///
+    /// let clock = ManualClock::new();
+    /// let meter = Meter::with_clock(clock.clone());
+    /// clock.advance(Duration::from_secs(100));
+    /// meter.record_n(300);
+    /// assert_eq!(meter.snapshot().events_per_second(), 5.0);
+    /// assert_eq!(meter.snapshot().events_per_second_over(10), 300.0); // The meter's first second.
+    /// clock.advance(Duration::from_secs(100));
+    /// meter.record_n(300);
+    /// assert_eq!(meter.snapshot().events_per_second_over(10), 30.0);
+    /// ```
+    ///
+    /// # To shed load
+    ///
+    /// Count what is admitted, and admit while the rate over one second is below the limit. At a limit of
+    /// 100/s and a steady 1,000 offered, this admits 100 in each second, spread evenly from the second
+    /// one on.
+    ///
+    /// ```
+    /// use tickring::Meter;
+    ///
+    /// static ADMITTED: Meter = Meter::new();
+    ///
+    /// fn admit(limit: f64) -> bool {
+    ///     let admitted = ADMITTED.snapshot().events_per_second_over(1) < limit;
+    ///     if admitted {
+    ///         ADMITTED.record();
+    ///     }
+    ///     admitted
+    /// }
+    /// # assert_eq!((0..300).filter(|_| admit(100.0)).count(), 100);
+    /// ```
+    ///
+    /// Each decision costs a snapshot. It is a soft limit: threads that decide at the same time can
+    /// exceed it by one request each; requests that come in bursts are admitted less often; and the
+    /// largest number within a second that begins anywhere is almost twice the limit. For a hard limit
+    /// take a limiter, such as the crate `governor`.
+    #[must_use]
+    #[doc(alias = "rate")]
+    #[doc(alias = "qps")]
+    #[doc(alias = "limit")]
+    pub fn events_per_second_over(&self, seconds: u32) -> f64 {
+        let seconds = seconds.clamp(1, WINDOW_SECONDS);
+        self.events_within(seconds as usize) / f64::from(seconds).min(at_least_one(self.uptime))
+    }
+
+    /// The events of the last `seconds` seconds, with the part of the second before them that is still
+    /// that young.
+    fn events_within(&self, seconds: usize) -> f64 {
+        let (before, within) = self.sums.by_second.split_at(REACH + 1 - seconds);
+        let leaving = before.last().map_or(0.0, |&count| self.leaving * to_f64(count));
+        to_f64(within.iter().sum()) + leaving
     }
 
     /// [`events_per_second`](Self::events_per_second) times 3600.
@@ -104,13 +194,35 @@ impl Snapshot {
         self.events_per_second() * SECONDS_PER_HOUR
     }
 
-    /// The mean rate since the start: total / uptime, and 0 at uptime 0.
+    /// The mean rate since the start: total / uptime. An uptime of less than a second counts as one second:
+    /// otherwise a single event just after the start would read as thousands a second.
     #[must_use]
     pub fn lifetime_per_second(&self) -> f64 {
-        if self.uptime.is_zero() {
-            return 0.0;
-        }
-        to_f64(self.total()) / self.uptime.as_secs_f64()
+        to_f64(self.total()) / at_least_one(self.uptime)
+    }
+
+    /// The mean rate since an earlier snapshot of the same meter, or of the same sum of meters: the events
+    /// since then / the time since then. A time of less than a second counts as one second. If `earlier`
+    /// is not the earlier one, the rate is 0.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tickring::{ManualClock, Meter};
+    ///
+    /// let clock = ManualClock::new();
+    /// let meter = Meter::with_clock(clock.clone());
+    /// meter.record_n(7);
+    /// let earlier = meter.snapshot();
+    /// clock.advance(Duration::from_secs(300)); // Longer than the window.
+    /// meter.record_n(600);
+    /// assert_eq!(meter.snapshot().rate_since(&earlier), 2.0);
+    /// ```
+    #[must_use]
+    #[doc(alias = "difference")]
+    #[doc(alias = "delta")]
+    pub fn rate_since(&self, earlier: &Self) -> f64 {
+        let events = self.total().saturating_sub(earlier.total());
+        to_f64(events) / at_least_one(self.uptime.saturating_sub(earlier.uptime))
     }
 
     /// The time since the first use of the meter (a record or a snapshot), or since its service was
@@ -120,8 +232,9 @@ impl Snapshot {
         self.uptime
     }
 
-    /// How much of the window the meter has lived through: its uptime, at most 60 s.
-    /// `events_in_window / covered` is the rate without the warm-up.
+    /// How much of the window the meter has lived through: its uptime, at most 60 s. It is zero at the
+    /// start, so don't divide by it:
+    /// [`events_per_second_over(60)`](Self::events_per_second_over) is the rate over this time.
     #[must_use]
     pub fn covered(&self) -> Duration {
         self.uptime.min(WINDOW)
@@ -157,36 +270,13 @@ impl Snapshot {
     }
 }
 
+/// `duration` in seconds, and at least one second: less would make a rate of nothing.
+fn at_least_one(duration: Duration) -> f64 {
+    duration.as_secs_f64().max(1.0)
+}
+
 /// Counts above 2^53 lose their last digits here, and nowhere else.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn to_f64(count: u64) -> f64 {
     count as f64
-}
-
-#[cfg(all(test, feature = "service", not(loom)))]
-mod tests {
-    use super::*;
-    use crate::{ManualClock, Meter};
-
-    #[test]
-    #[allow(clippy::float_cmp)] // All figures are exact.
-    fn the_rate_of_a_sum_is_the_sum_of_rates() {
-        let clock = ManualClock::new();
-        let meters: Vec<_> = (0..3).map(|_| Meter::with_clock(clock.clone())).collect();
-        for (n, meter) in (1..).zip(&meters) {
-            meter.record_n(80 * n);
-        }
-        clock.advance(Duration::from_millis(60_250));
-        meters[0].record_n(60);
-        let parts: Vec<_> = meters.iter().map(Meter::snapshot).collect();
-        let sum = Snapshot::sum(parts.iter(), Duration::from_secs(7));
-        // Three quarters of the oldest second are still in the window.
-        assert_eq!(sum.events_per_second(), (60.0 + 0.75 * 480.0) / 60.0);
-        assert_eq!((sum.total(), sum.events_in_window()), (540, 60));
-        assert_eq!(sum.last_event_age(), Some(Duration::ZERO));
-        assert_eq!(sum.uptime(), Duration::from_secs(7));
-        let mut longer = sum.clone();
-        longer.set_uptime(Duration::from_secs(9));
-        assert_eq!((longer.uptime(), longer.total()), (Duration::from_secs(9), 540));
-    }
 }

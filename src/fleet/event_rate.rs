@@ -1,13 +1,14 @@
 //! The event-rate document.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::reading::Reading;
+use super::values::{ProcessingTime, seconds};
 use super::{RateBasis, Service, Unavailable};
-use crate::engine::{Distribution, Snapshot, WINDOW};
+use crate::engine::{Snapshot, WINDOW};
 
 const WINDOW_MINUTES: u64 = WINDOW.as_secs() / 60;
 
@@ -104,30 +105,6 @@ pub struct EventFigures {
     pub processing_time: Option<ProcessingTime>,
 }
 
-/// How long the events of the last minute took, in milliseconds; part of the [`EventFigures`] of
-/// a timed event. [`Distribution`] says which events these are, and how exact the figures are.
-/// Without any event, everything but the count is `None`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct ProcessingTime {
-    /// The number of events that have a duration.
-    pub count: u64,
-    /// The mean.
-    pub mean_ms: Option<f64>,
-    /// The shortest duration.
-    pub min_ms: Option<f64>,
-    /// The median.
-    pub p50_ms: Option<f64>,
-    /// The 0.9-quantile.
-    pub p90_ms: Option<f64>,
-    /// The 0.99-quantile.
-    pub p99_ms: Option<f64>,
-    /// The 0.999-quantile.
-    pub p999_ms: Option<f64>,
-    /// The longest duration.
-    pub max_ms: Option<f64>,
-}
-
 /// A point in time by the wall clock, written as RFC 3339 in UTC to the millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp(jiff::Timestamp);
@@ -212,10 +189,10 @@ impl Figures {
     fn of(reading: &Reading<'_>, series: bool) -> Result<Self, Unavailable> {
         let service = reading.service;
         let basis = service.spec().basis;
-        let mut all = Snapshot::sum(std::iter::empty(), reading.uptime);
+        let mut all = reading.without_events();
         let mut events = Vec::with_capacity(service.events().len());
         reading.each(|event, snapshot, timed| {
-            all.add(snapshot);
+            all += snapshot;
             let processing_time = timed.map(|timed| ProcessingTime::of(timed.distribution()));
             let figures = EventFigures::of(snapshot, basis, processing_time);
             events.push((event.name().to_owned(), figures));
@@ -251,23 +228,6 @@ impl EventFigures {
     }
 }
 
-impl ProcessingTime {
-    fn of(window: &Distribution) -> Self {
-        let quantiles = window.quantiles([0.5, 0.9, 0.99, 0.999]);
-        let [median, p90, p99, p999] = quantiles.map(|found| found.map(milliseconds));
-        Self {
-            count: window.count(),
-            mean_ms: window.mean().map(milliseconds),
-            min_ms: window.min().map(milliseconds),
-            p50_ms: median,
-            p90_ms: p90,
-            p99_ms: p99,
-            p999_ms: p999,
-            max_ms: window.max().map(milliseconds),
-        }
-    }
-}
-
 impl RateBasis {
     /// What `events_per_second` is on this basis.
     pub(crate) fn rate(self, snapshot: &Snapshot) -> f64 {
@@ -276,17 +236,6 @@ impl RateBasis {
             Self::Lifetime => snapshot.lifetime_per_second(),
         }
     }
-}
-
-/// Rounded to the millisecond, which is finer than the figures are.
-fn seconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1000.0).round() / 1000.0
-}
-
-/// Rounded to the nanosecond: further digits would mean nothing.
-#[allow(clippy::cast_precision_loss)] // An hour has 2^42 nanoseconds.
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_nanos() as f64 / 1e6
 }
 
 fn as_map<S: Serializer>(
@@ -303,6 +252,7 @@ fn as_map<S: Serializer>(
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use crate::ManualClock;

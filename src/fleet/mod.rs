@@ -2,7 +2,8 @@
 //!
 //! A [`ServiceSpec`] describes a service, a [`ServiceBuilder`] builds it, a [`Registry`] holds
 //! the services of a process. `admission` registers what nobody described, `reading` reads all
-//! events of a service as of one moment, and `event_rate` makes the JSON document of that.
+//! events of a service as of one moment, and `event_rate` makes the JSON document of that. `values`
+//! says how snapshots are written.
 
 mod admission;
 mod builder;
@@ -19,13 +20,14 @@ mod service;
 mod spec;
 #[cfg(any(feature = "http", feature = "statsd"))]
 mod target;
+mod values;
 
 pub use self::admission::AutoRegister;
 pub use self::builder::ServiceBuilder;
 pub use self::catalogue::catalogue;
 pub use self::error::{RegistryError, ServiceError, Unavailable};
 pub use self::event::EventKind;
-pub use self::event_rate::{EventFigures, EventRate, Figures, ProcessingTime, Timestamp};
+pub use self::event_rate::{EventFigures, EventRate, Figures, Timestamp};
 #[cfg(any(feature = "metrics", feature = "tower"))]
 pub(crate) use self::naming::Naming;
 #[cfg(feature = "http")]
@@ -36,3 +38,4 @@ pub use self::service::Service;
 pub use self::spec::{RateBasis, ServiceSpec};
 #[cfg(any(feature = "http", feature = "statsd"))]
 pub(crate) use self::target::Target;
+pub use self::values::ProcessingTime;

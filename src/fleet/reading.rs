@@ -19,6 +19,11 @@ pub(crate) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
+    /// What the figures of the events are added to.
+    pub(super) fn without_events(&self) -> Snapshot {
+        Snapshot::without_events(self.now, self.uptime)
+    }
+
     /// Reads the events, in the order of the service's spec, and hands each to `take`: with its
     /// snapshot, and that of its timer if it is timed. One after another and by reference,
     /// because a snapshot is half a kibibyte.
@@ -93,8 +98,8 @@ impl Service {
     /// If an event has a source, and the source fails or panics.
     pub fn snapshot(&self) -> Result<Snapshot, Unavailable> {
         let reading = self.read(self.clock.now());
-        let mut all = Snapshot::sum(std::iter::empty(), reading.uptime);
-        reading.each(|_, snapshot, _| all.add(snapshot))?;
+        let mut all = reading.without_events();
+        reading.each(|_, snapshot, _| all += snapshot)?;
         Ok(all)
     }
 

@@ -3,7 +3,10 @@
 mod laws;
 mod quantiles;
 mod rates;
+mod shedding;
+mod spans;
 #[path = "../support/mod.rs"]
 mod support;
 mod timer;
 mod traps;
+mod values;

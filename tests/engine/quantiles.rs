@@ -49,6 +49,83 @@ impl Both {
         let samples = self.exact.window(self.clock.elapsed().as_secs());
         compare(self.timer.snapshot().distribution(), &samples);
     }
+
+    /// No figure is one that the samples since the start make impossible.
+    #[track_caller]
+    fn check_bounds(&self) {
+        let now = self.timer.snapshot();
+        let window = now.distribution();
+        let (Some(min), Some(mean), Some(max)) = (window.min(), window.mean(), window.max()) else {
+            return;
+        };
+        assert!(min <= mean && mean <= max, "{window:?}");
+        assert!(Some(max) <= now.since_start().max(), "{now:?}");
+        assert_eq!((now.quantile(0.0), now.quantile(1.0)), (Some(min), Some(max)));
+        let quantiles = [0.0, 0.1, 0.5, 0.9, 0.999, 1.0].map(|q| now.quantile(q));
+        assert!(quantiles.is_sorted(), "{quantiles:?}");
+        if window.count() == now.since_start().count() {
+            let mean = now.since_start().sum().as_nanos() / u128::from(window.count());
+            assert_eq!(window.mean().map(|mean| mean.as_nanos()), Some(mean));
+            assert_eq!(Some(max), now.since_start().max());
+        }
+    }
+}
+
+#[test]
+fn a_single_sample_is_read_exactly() {
+    for millis in [5_000, 12, 1, 3_600_000] {
+        let timer = Timer::with_clock(ManualClock::new());
+        let sample = Duration::from_millis(millis);
+        timer.record(sample);
+        let now = timer.snapshot();
+        let window = now.distribution();
+        assert_eq!(
+            (window.min(), window.mean(), window.max()),
+            (Some(sample), Some(sample), Some(sample))
+        );
+        assert_eq!((window.quantile(0.5), now.quantile(0.99)), (Some(sample), Some(sample)));
+    }
+}
+
+#[test]
+fn equal_samples_are_read_exactly() {
+    let timer = Timer::with_clock(ManualClock::new());
+    let sample = Duration::from_secs(5);
+    (0..1000).for_each(|_| timer.record(sample));
+    let window = timer.snapshot().distribution().clone();
+    assert_eq!(
+        (window.min(), window.mean(), window.max()),
+        (Some(sample), Some(sample), Some(sample))
+    );
+    assert_eq!(window.quantile(0.5), Some(sample));
+}
+
+/// The window no longer has all samples, but none of it can be longer than the longest.
+#[test]
+fn no_figure_is_longer_than_the_longest_sample() {
+    let clock = ManualClock::new();
+    let timer = Timer::with_clock(clock.clone());
+    // Both are below the middle of their bucket.
+    let [short, long] = [4_831_838_300, 4_831_838_400].map(Duration::from_nanos);
+    timer.record(short);
+    clock.advance(Duration::from_secs(60));
+    timer.record(long);
+    let now = timer.snapshot();
+    let window = now.distribution();
+    assert_eq!((window.count(), now.since_start().count()), (1, 2));
+    assert_eq!((window.min(), window.mean(), window.max()), (Some(long), Some(long), Some(long)));
+}
+
+/// The meter counts an event before its duration is recorded, so the sum may contain more.
+#[test]
+fn figures_come_from_buckets_while_an_event_lacks_its_duration() {
+    let timer = Timer::with_clock(ManualClock::new());
+    timer.record(Duration::from_secs(5));
+    timer.record(Duration::from_secs(5));
+    timer.meter().record();
+    let window = timer.snapshot().distribution().clone();
+    assert!(window.mean() < Some(Duration::from_secs(5)), "{window:?}");
+    close(window.mean(), 5_000_000_000, "mean");
 }
 
 #[track_caller]
@@ -156,6 +233,7 @@ proptest! {
                 both.record(shape.draw(&mut rng, second));
             }
             both.compare();
+            both.check_bounds();
             both.clock.advance(Duration::from_secs(pause));
             both.compare();
         }

@@ -75,7 +75,7 @@ fn uptime_begins_with_the_first_use_and_covers_at_most_a_minute() {
     meter.record();
     let snapshot = meter.snapshot();
     assert_eq!((snapshot.uptime(), snapshot.covered()), (Duration::ZERO, Duration::ZERO));
-    assert_eq!(snapshot.lifetime_per_second(), 0.0);
+    assert_eq!(snapshot.lifetime_per_second(), 1.0);
     clock.advance(Duration::from_millis(59_500));
     let covered = Duration::from_millis(59_500);
     assert_eq!((meter.snapshot().uptime(), meter.snapshot().covered()), (covered, covered));
@@ -125,12 +125,17 @@ fn no_figure_is_ever_negative_infinite_or_nan() {
         let (clock, meter) = on_manual_clock();
         for gap in [0, 1, 59, 60, 61, 64, u64::MAX] {
             meter.record_n(weight);
+            let earlier = meter.snapshot();
             clock.advance(Duration::from_secs(gap));
             let snapshot = meter.snapshot();
             for figure in [
                 snapshot.events_per_second(),
                 snapshot.events_per_hour(),
                 snapshot.lifetime_per_second(),
+                snapshot.events_per_second_over(1),
+                snapshot.events_per_second_over(60),
+                snapshot.rate_since(&earlier),
+                (snapshot.clone() + earlier).events_per_second(),
             ] {
                 assert!(figure.is_finite() && figure >= 0.0, "{figure} for {weight} and {gap} s");
             }

@@ -4,3 +4,4 @@ mod documents;
 #[path = "../support/mod.rs"]
 mod support;
 mod timed;
+mod values;

@@ -103,7 +103,7 @@ pub(crate) fn le_index(bucket: usize, nanos: u64) -> usize {
 }
 
 /// The least duration of a bucket, in nanoseconds.
-const fn least(bucket: usize) -> u64 {
+pub(crate) const fn least(bucket: usize) -> u64 {
     if bucket < 2 << GROUP {
         return bucket as u64;
     }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use tickring::{LocalMeter, ManualClock, Meter};
+use tickring::{LocalMeter, ManualClock, Meter, Snapshot};
 
 use super::deque::Deque;
 
@@ -282,6 +282,23 @@ impl Truth {
             let rate = meter.events_per_second();
             assert_eq!(rate.to_bits(), snapshot.events_per_second().to_bits(), "{rate} at {now:?}");
         }
+
+        compare_spans(&snapshot, oldest, share);
+    }
+}
+
+/// `leaving` is the count of the second before the window, `share` the part of a second that is still in
+/// a span when it leaves.
+fn compare_spans(snapshot: &Snapshot, leaving: u64, share: f64) {
+    let seconds: Vec<f64> =
+        [leaving].iter().chain(snapshot.per_second()).map(|&count| float(count)).collect();
+    for span in [1_u32, 2, 10, 59, 60] {
+        let from = 60 - span as usize;
+        let counted = seconds[from + 1..].iter().sum::<f64>() + share * seconds[from];
+        let lived = snapshot.uptime().as_secs_f64().max(1.0);
+        let (rate, expected) =
+            (snapshot.events_per_second_over(span), counted / f64::from(span).min(lived));
+        assert!((rate - expected).abs() <= 1e-9 * expected, "{rate} over {span} s, not {expected}");
     }
 }
 
