@@ -70,9 +70,9 @@ fn show(elapsed: Duration) {
     // The current second is still going on; the one before it is the last whole one.
     let last_second = now.per_second()[58];
     println!(
-        "{:4.1} s: {:6.1} million/s so far, {:6.1} million in the last whole second, {} in all",
+        "{:4.1} s: {:6.1} million/s now, {:6.1} million in the last whole second, {} in all",
         elapsed.as_secs_f64(),
-        millions(now.events_in_window()) / now.covered().as_secs_f64(),
+        now.events_per_second_over(1) / 1e6,
         millions(last_second),
         now.total(),
     );

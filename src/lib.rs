@@ -9,7 +9,9 @@
 //! FRAMES.record(); // on the hot path
 //!
 //! let now = FRAMES.snapshot(); // anywhere else
-//! println!("{:.1} frames/s, {} in all", now.events_per_second(), now.total());
+//! println!("{:.1} frames/s now", now.events_per_second_over(5)); // over the last 5 s
+//! println!("{:.1} frames/s over the last minute", now.events_per_second());
+//! println!("{} in all, {:.1} frames/s since the start", now.total(), now.lifetime_per_second());
 //! ```
 //!
 //! # How it works
@@ -26,8 +28,10 @@
 //! - An event is dated to the second, by a clock that is read once a second: up to a second's
 //!   tail (as late as that thread wakes, usually well below a millisecond) counts in the second
 //!   before.
-//! - A meter takes 704 bytes for each thread that records on it, up to 183 KiB.
-//! - The window is a minute, and fixed.
+//! - A meter takes 704 bytes for each thread that records on it, up to 183 KiB. A [`LocalMeter`] takes as
+//!   much as a thread, so don't make one for each task.
+//! - The window is a minute, and fixed. A snapshot has the rate over any 1 to 60 seconds of it.
+//! - The rolling minute is not for admission: [`Snapshot::events_per_second_over`] says why, and what is.
 //! - Reading costs about as much as two clock readings per recording thread. Many more reads than
 //!   records want a different design.
 //!

@@ -11,6 +11,8 @@ use crate::engine::snapshot::Snapshot;
 ///
 /// Samples in the window ≤ samples since the start ≤ events of the meter; while nobody records,
 /// and if all events had a duration, the last two are equal.
+///
+/// It prints as one line: the figures of the meter, then the durations of the last minute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimerSnapshot {
     events: Snapshot,

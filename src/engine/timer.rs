@@ -54,6 +54,9 @@ use crate::engine::time::{Moment, Tick};
 /// same time, up to 256 threads. All further threads share the words that they write. The distribution
 /// holds 2^33 samples for each bucket and step of five seconds. More are missing from the distribution,
 /// but not from the figures since the start.
+#[doc(alias = "histogram")]
+#[doc(alias = "latency")]
+#[doc(alias = "stopwatch")]
 pub struct Timer {
     meter: MeterOf,
     /// Allocated by the first record.
@@ -133,6 +136,7 @@ impl Timer {
     }
 
     /// Counts one event that took `duration`, now.
+    #[doc(alias = "observe")]
     #[inline]
     pub fn record(&self, duration: Duration) {
         self.record_n(duration, 1);

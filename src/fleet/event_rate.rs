@@ -75,7 +75,8 @@ pub struct Figures {
     pub rate_basis: RateBasis,
     /// See [`Snapshot::events_in_window`].
     pub events_in_window: u64,
-    /// Seconds of the window that the service has lived through; see [`Snapshot::covered`].
+    /// Seconds of the window that the service has lived through; see [`Snapshot::covered`]. It is 0 at the
+    /// start: to divide `events_in_window` by it, take 1 if it is less than 1.
     pub covered_seconds: f64,
     /// See [`Snapshot::peak_per_second`].
     pub peak_events_per_second: u64,

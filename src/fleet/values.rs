@@ -7,8 +7,9 @@ use serde::{Serialize, Serializer};
 
 use crate::engine::{Distribution, SinceStart, Snapshot, TimerSnapshot};
 
-/// How long the events of the last minute took, in milliseconds; part of the [`EventFigures`] of
-/// a timed event, and the form in which a [`Distribution`] serialises.
+/// How long the events of the last minute took, in milliseconds; part of the
+/// [`EventFigures`](super::EventFigures) of a timed event, and the form in which a [`Distribution`]
+/// serialises.
 ///
 /// The count is exact; the durations are within 3.2 % of the truth. [`Distribution`] says which events
 /// these are, and when its mean and its maximum are exact. Without any event, everything but the count
