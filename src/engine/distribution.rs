@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use crate::engine::durations::layout::{index, least, middle};
+use self::figures::Figures;
+use crate::engine::durations::layout::middle;
 use crate::engine::durations::reader::Filled;
 use crate::engine::durations::since_start::SinceStartSums;
 use crate::engine::snapshot::Snapshot;
+
+mod figures;
 
 /// The figures of a timer at one moment, from one pass.
 ///
@@ -56,10 +59,7 @@ pub struct Distribution {
     /// In the order of the buckets.
     filled: Vec<Filled>,
     count: u64,
-    /// In nanoseconds, like the maximum and the mean. Zero without samples, as they are.
-    min: u64,
-    max: u64,
-    mean: u64,
+    figures: Figures,
 }
 
 /// How long the events since the start took.
@@ -68,7 +68,9 @@ pub struct SinceStart(SinceStartSums);
 
 impl TimerSnapshot {
     pub(super) fn new(events: Snapshot, filled: Vec<Filled>, life: SinceStartSums) -> Self {
-        let distribution = Distribution::new(filled, &life, events.total());
+        let count = filled.iter().map(|found| found.count).sum();
+        let figures = Figures::of(&filled, count, &life, events.total());
+        let distribution = Distribution { filled, count, figures };
         Self { events, distribution, since_start: SinceStart(life) }
     }
 
@@ -105,36 +107,6 @@ impl TimerSnapshot {
 }
 
 impl Distribution {
-    /// `events`: how many the meter had counted when it was read, after the durations.
-    fn new(filled: Vec<Filled>, life: &SinceStartSums, events: u64) -> Self {
-        let count: u64 = filled.iter().map(|found| found.count).sum();
-        let (Some(first), Some(last)) = (filled.first(), filled.last()) else {
-            return Self { filled, count, min: 0, max: 0, mean: 0 };
-        };
-        let [first, last] = [first, last].map(|found| usize::from(found.bucket));
-        let (sum, n) = (u128::from(life.sum), u128::from(count));
-        // The window has all samples. An event counts before its duration does: if there are no more
-        // events than durations, then none was being recorded that is in the maximum or the sum, but not
-        // in a count. (Relaxed, the sum could run ahead of the events; then the buckets bound it.)
-        let exact = count == life.count()
-            && count == events
-            && life.sum != u64::MAX
-            && index(life.max) == last
-            && total(&filled, least) <= sum
-            && sum <= total(&filled, |bucket| greatest(bucket).min(life.max));
-        if exact {
-            let (max, mean) = (life.max, narrow(sum / n));
-            // What would be left for it, if all other samples were as long as the maximum.
-            let least_possible = narrow(sum.saturating_sub(u128::from(max) * (n - 1)));
-            let min = middle(first).clamp(least_possible, mean);
-            return Self { filled, count, min, max, mean };
-        }
-        let max = middle(last).min(life.max);
-        let min = middle(first).min(max);
-        let mean = narrow(total(&filled, middle) / n).clamp(min, max);
-        Self { filled, count, min, max, mean }
-    }
-
     /// How many samples there are.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -151,19 +123,19 @@ impl Distribution {
     #[must_use]
     #[doc(alias = "average")]
     pub fn mean(&self) -> Option<Duration> {
-        self.figure(self.mean)
+        self.figure(self.figures.mean)
     }
 
     /// The shortest sample.
     #[must_use]
     pub fn min(&self) -> Option<Duration> {
-        self.figure(self.min)
+        self.figure(self.figures.min)
     }
 
     /// The longest sample.
     #[must_use]
     pub fn max(&self) -> Option<Duration> {
-        self.figure(self.max)
+        self.figure(self.figures.max)
     }
 
     fn figure(&self, nanos: u64) -> Option<Duration> {
@@ -211,7 +183,7 @@ impl Distribution {
 
     /// What stands for the samples of a bucket.
     fn nanos(&self, found: &Filled) -> u64 {
-        middle(usize::from(found.bucket)).clamp(self.min, self.max)
+        middle(usize::from(found.bucket)).clamp(self.figures.min, self.figures.max)
     }
 
     /// The number of the sample that is the `q`-quantile, counted from 1.
@@ -259,23 +231,6 @@ impl SinceStart {
         self.0.cumulative().map(|(bound, count)| (bound.map(Duration::from_nanos), count))
     }
 }
-
-/// The sum of the samples, if `of` says how long those of a bucket are.
-fn total(filled: &[Filled], of: impl Fn(usize) -> u64) -> u128 {
-    let of = |found: &Filled| u128::from(of(usize::from(found.bucket))) * u128::from(found.count);
-    filled.iter().map(of).sum()
-}
-
-/// The longest duration of a bucket, in nanoseconds.
-fn greatest(bucket: usize) -> u64 {
-    least(bucket + 1) - 1
-}
-
-/// A figure between samples, in nanoseconds.
-fn narrow(nanos: u128) -> u64 {
-    u64::try_from(nanos).unwrap_or(u64::MAX)
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;

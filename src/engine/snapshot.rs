@@ -46,8 +46,8 @@ const SECONDS_PER_HOUR: f64 = 3600.0;
 #[doc(alias = "stats")]
 pub struct Snapshot {
     sums: Sums,
-    /// The part of a second that leaves a span now which is still inside the span: 1 - f.
-    leaving: f64,
+    /// How much of the current second has passed: f, in nanoseconds.
+    passed: u32,
     last_event_age: Option<Duration>,
     uptime: Duration,
 }
@@ -55,13 +55,13 @@ pub struct Snapshot {
 impl Snapshot {
     /// The snapshot of a meter without any event, at its start.
     pub(crate) fn empty() -> Self {
-        Self { sums: Sums::EMPTY, leaving: 0.0, last_event_age: None, uptime: Duration::ZERO }
+        Self { sums: Sums::EMPTY, passed: 0, last_event_age: None, uptime: Duration::ZERO }
     }
 
     /// The snapshot, as of `now`, of a meter without any event.
     #[cfg(feature = "service")]
     pub(crate) fn without_events(now: Moment, uptime: Duration) -> Self {
-        Self { leaving: 1.0 - now.fraction(), uptime, ..Self::empty() }
+        Self { passed: now.elapsed().subsec_nanos(), uptime, ..Self::empty() }
     }
 
     /// For a reader to add to, in place: to copy 61 counts costs as much as to add them.
@@ -75,7 +75,7 @@ impl Snapshot {
             let end = Duration::from_secs(last.as_seconds().saturating_add(1));
             now.since(Moment::since_origin(end))
         });
-        self.leaving = 1.0 - now.fraction();
+        self.passed = now.elapsed().subsec_nanos();
         self.uptime = now.since(started);
     }
 
@@ -184,8 +184,9 @@ impl Snapshot {
     /// that young.
     fn events_within(&self, seconds: usize) -> f64 {
         let (before, within) = self.sums.by_second.split_at(REACH + 1 - seconds);
-        let leaving = before.last().map_or(0.0, |&count| self.leaving * to_f64(count));
-        to_f64(within.iter().sum()) + leaving
+        let leaving = before.last().map_or(0.0, |&count| to_f64(count));
+        let passed = Moment::since_origin(Duration::from_nanos(self.passed.into())).fraction();
+        to_f64(within.iter().sum()) + (1.0 - passed) * leaving
     }
 
     /// [`events_per_second`](Self::events_per_second) times 3600.

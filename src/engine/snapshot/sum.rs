@@ -3,7 +3,7 @@
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
 
-use super::{Snapshot, to_f64};
+use super::Snapshot;
 use crate::engine::seconds::REACH;
 
 /// The largest count of a second in a sum: 61 of them fit into 64 bits.
@@ -12,7 +12,7 @@ const SECOND_MAX: u64 = u64::MAX / (REACH as u64 + 1);
 /// Of snapshots that were taken at the same moment; see [`Snapshot`](Snapshot#sums).
 impl AddAssign<&Snapshot> for Snapshot {
     fn add_assign(&mut self, other: &Snapshot) {
-        self.leaving = self.leaving_of_sum(other);
+        self.passed = self.passed_in_sum(other);
         self.sums.total = self.sums.total.saturating_add(other.sums.total);
         self.sums.last = self.sums.last.max(other.sums.last);
         for (sum, count) in self.sums.by_second.iter_mut().zip(&other.sums.by_second) {
@@ -41,14 +41,13 @@ impl Add for Snapshot {
 }
 
 impl Snapshot {
-    /// What `leaving` is in a sum. For snapshots of one moment it is the same in both. Otherwise it is the
-    /// one by which the rate of the sum is the sum of the rates.
-    fn leaving_of_sum(&self, other: &Self) -> f64 {
-        let [a, b] = [self, other].map(|part| to_f64(part.sums.by_second[0]));
-        if self.leaving.to_bits() == other.leaving.to_bits() || a + b == 0.0 {
-            return self.leaving.max(other.leaving);
-        }
-        (a * self.leaving + b * other.leaving) / (a + b)
+    /// What `passed` is in a sum. For snapshots of one moment it is the same in both. Otherwise it is the
+    /// mean by which the rate of the sum is the sum of the rates, to the nanosecond.
+    fn passed_in_sum(&self, other: &Self) -> u32 {
+        let [a, b] = [self, other].map(|part| u128::from(part.sums.by_second[0]));
+        let both = a * u128::from(self.passed) + b * u128::from(other.passed);
+        let mean = both.checked_div(a + b).and_then(|mean| u32::try_from(mean).ok());
+        mean.unwrap_or_else(|| self.passed.max(other.passed))
     }
 }
 
