@@ -23,8 +23,9 @@
 //! # Which file knows which
 //!
 //! From the bottom up: `sync`, `diagnostics`; `time`; `seconds` and `durations`, which know neither each
-//! other nor shards; `shards`, which knows both; `snapshot` and `distribution`; `meter`; `timer`. What
-//! the layers above the engine may use is re-exported here, and nothing else.
+//! other nor shards; `shards`, which knows both; `snapshot` and `distribution`; `show`, which prints
+//! these two; `meter`; `timer`. What the layers above the engine may use is re-exported here, and
+//! nothing else.
 //!
 //! # Words
 //!

@@ -164,7 +164,7 @@ impl Snapshot {
     ///     }
     ///     admitted
     /// }
-    /// # assert_eq!((0..300).filter(|_| admit(100.0)).count(), 100);
+    /// # assert!((0..300).filter(|_| admit(100.0)).count() >= 100);
     /// ```
     ///
     /// Each decision costs a snapshot. It is a soft limit: threads that decide at the same time can
