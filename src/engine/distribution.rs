@@ -231,14 +231,18 @@ impl SinceStart {
         self.0.cumulative().map(|(bound, count)| (bound.map(Duration::from_nanos), count))
     }
 }
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
     /// Samples of 1 to `n` nanoseconds, `each` times.
     fn up_to(n: u16, each: u64) -> Distribution {
-        let filled = (1..=n).map(|bucket| Filled { bucket, count: each }).collect();
-        Distribution { filled, count: u64::from(n) * each }
+        let filled: Vec<_> = (1..=n).map(|bucket| Filled { bucket, count: each }).collect();
+        let count = u64::from(n) * each;
+        let life = SinceStartSums { max: n.into(), ..SinceStartSums::default() };
+        let figures = Figures::of(&filled, count, &life, count);
+        Distribution { filled, count, figures }
     }
 
     /// 0.07 · 100 is a little more than 7 in floating point.
