@@ -6,7 +6,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use tickring::{ManualClock, Meter};
+use tickring::{ManualClock, Meter, Timer};
+
+const LONG: Duration = Duration::from_micros(1234);
 
 fn main() {
     // Cargo adds a flag of its own to what it starts as a bench.
@@ -32,6 +34,18 @@ fn main() {
             let mut local = meter.local();
             local.record();
             (0..times).for_each(|_| black_box(&mut local).record());
+        }
+        "timer" => {
+            let timer = Timer::with_clock(clock.clone());
+            timer.record(LONG);
+            (0..times).for_each(|_| black_box(&timer).record(black_box(LONG)));
+        }
+        "past_cap" => {
+            let full = Meter::with_clock(clock.clone());
+            let all: Vec<_> = (0..256).map(|_| full.local()).collect();
+            full.record();
+            (0..times).for_each(|_| black_box(&full).record());
+            drop(all);
         }
         "snapshot" => (0..times).for_each(|_| _ = black_box(black_box(&meter).snapshot())),
         "total" => (0..times).for_each(|_| _ = black_box(black_box(&meter).total())),

@@ -1,12 +1,13 @@
 //! The promises about speed, each as a figure of this machine, now.
 //!
 //! `cargo bench -p tickring --bench targets` prints all of them as a table; with a word behind `--` only the
-//! rows of that question: `record`, `threads`, `between`, `many`, `read`, `rates`, `timer`.
+//! rows of that question: `record`, `threads`, `between`, `many`, `places`, `read`, `rates`, `timer`.
 #![allow(clippy::cast_precision_loss)]
 
 mod many;
 #[path = "../support/measure.rs"]
 mod measure;
+mod places;
 mod rates;
 mod read;
 mod record;
@@ -38,11 +39,12 @@ pub(crate) const READ_IN_A_LOOP: Promise = Promise::AtMost(5.0);
 /// Adds the rows that answer a question.
 type Answer = fn(&mut Vec<Row>);
 
-const QUESTIONS: [(&str, Answer); 7] = [
+const QUESTIONS: [(&str, Answer); 8] = [
     ("record", record::rows),
     ("threads", threads::rows),
     ("between", threads::rows_between_work),
     ("many", many::rows),
+    ("places", places::rows),
     ("read", read::rows),
     ("rates", rates::rows),
     ("timer", timer::rows),

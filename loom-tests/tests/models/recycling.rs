@@ -20,6 +20,8 @@ fn a_recycled_shard_starts_at_zero() {
     Model::new("a_recycled_shard_starts_at_zero", 5).check([true, false], || {
         let owned = Shard::take();
         let shard = owned.shard();
+        // Fills the bucket of second 0.
+        owned.add(tick(0), 3);
         owned.add(tick(1), 5);
         let taker = thread::spawn(move || {
             let owned = Shard::take();

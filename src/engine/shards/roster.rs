@@ -26,10 +26,10 @@ use crate::engine::sync::{AtomicU64, OnceLock, Ordering, const_unless_loom, per_
 use crate::engine::time::Tick;
 
 /// The most shards that a meter can have.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, miri)))]
 pub(crate) const CAP: usize = 256;
-/// Small, so that a model can reach it.
-#[cfg(loom)]
+/// Small, so that a model can reach it, and Miri soon.
+#[cfg(any(loom, miri))]
 pub(crate) const CAP: usize = 2;
 
 /// How many places each block has. With the first place they are [`CAP`].

@@ -62,6 +62,9 @@ fn at_the_end_of_a_clock_nothing_overflows() {
         for _ in 0..3 {
             clock.advance(Duration::MAX);
             clock.set(Duration::MAX);
+            let end = clock.elapsed();
+            clock.advance(Duration::from_secs(1));
+            assert_eq!(clock.elapsed(), end);
             record(1);
         }
         let snapshot = meter.snapshot();
