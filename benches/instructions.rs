@@ -36,9 +36,9 @@ fn main() {
             (0..times).for_each(|_| black_box(&mut local).record());
         }
         "timer" => {
-            let timer = Timer::with_clock(clock.clone());
-            timer.record(LONG);
-            (0..times).for_each(|_| black_box(&timer).record(black_box(LONG)));
+            let durations = Timer::with_clock(clock.clone());
+            durations.record(LONG);
+            (0..times).for_each(|_| black_box(&durations).record(black_box(LONG)));
         }
         "past_cap" => {
             let full = Meter::with_clock(clock.clone());

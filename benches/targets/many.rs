@@ -20,7 +20,9 @@ fn meters(n: usize) -> Vec<Meter> {
 fn meters_of_one_in_step(n: usize, threads: usize) -> Vec<Meter> {
     let all = meters(n * threads);
     // Starts a meter without taking a place in this thread's cache.
-    all.iter().for_each(|meter| drop(meter.local()));
+    for meter in &all {
+        drop(meter.local());
+    }
     all.into_iter().step_by(threads).collect()
 }
 

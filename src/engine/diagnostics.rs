@@ -17,7 +17,7 @@ static TIMED_SHARDS: AtomicU64 = AtomicU64::new(0);
 pub struct Diagnostics {
     /// How late the ticker is, the thread that publishes the seconds; zero while no meter on the system's
     /// clock is in use. For up to this long, recorders have counted events in a second that was over;
-    /// each read of a meter ends that. A healthy process shows at most a few milliseconds.
+    /// each snapshot of a meter ends that. A healthy process shows at most a few milliseconds.
     pub clock_lag: Duration,
     /// How many tickers were started so far: 1 in a healthy process. One more for each fork on the way to
     /// this process, and for each time that readers found the ticker dead, or late by three seconds.

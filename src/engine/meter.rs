@@ -181,13 +181,13 @@ impl Meter {
             return;
         }
         let key = self.start_once();
-        let tick = self.ticks.load();
         if self.roster.is_compact() {
-            return self.roster.add_shared(tick, n);
+            return self.roster.add_shared(self.tick(), n);
         }
-        match thread::find(key, &self.roster, tick) {
-            Some(shard) => shard.ring().add(tick, n),
-            None => self.roster.add_shared(tick, n),
+        match thread::find(key, &self.roster, self.tick()) {
+            // The tick is loaded after the thread has become the owner: see `Ring::add_loaded`.
+            Some(shard) => shard.ring().add(self.tick(), n),
+            None => self.roster.add_shared(self.tick(), n),
         }
     }
 

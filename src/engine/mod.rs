@@ -17,12 +17,15 @@
 //!  durations/own.rs   for a Timer ◄─────────────────── durations/reader.rs ── distribution.rs
 //! ```
 //!
+//! A thread without a shard records in `seconds/shared.rs` and `durations/shared.rs`. A reader of a single
+//! figure (`reads.rs`) loads the totals alone, and takes the rest from `seconds/kept.rs`.
+//!
 //! The second comes from `time/`: a ticker thread publishes it, recorders load it, and readers take the
 //! real time and help the published tick forward.
 //!
 //! # Which file knows which
 //!
-//! From the bottom up: `sync`, `diagnostics`; `time`; `seconds` and `durations`, which know neither each
+//! From the bottom up: `sync`; `time`; `diagnostics`; `seconds` and `durations`, which know neither each
 //! other nor shards; `shards`, which knows both; `snapshot` and `distribution`; `show`, which prints
 //! these two; `meter`; `timer`. What the layers above the engine may use is re-exported here, and
 //! nothing else.
@@ -38,11 +41,11 @@
 //! | ring | a total and 64 buckets; *lap*: one way round it |
 //! | window | the last 60 seconds, the current one included |
 //! | shard | a ring that changes owners, with durations if it belongs to a timer |
-//! | owner | the one thread that may write a shard, named by a *token* |
+//! | owner | the thread or the `LocalMeter` that alone may write a shard, named by a *token* |
 //! | shared ring | the ring of a meter that any number of threads write |
 //! | roster | the shards of one meter; *place*: the position of a shard on it |
-//! | pool | shards whose meter is gone |
-//! | key | the number of a meter, by which a thread finds its shard |
+//! | pool | shards without a meter |
+//! | key | a number that only one meter has, by which a thread finds its shard |
 //! | step | five seconds of a clock; the window of a timer is twelve steps |
 //! | own word, shared word | a count of one duration bucket and its step: one that the owner of a shard writes, one that all threads write |
 //! | move, mark | an owner moves a count from its own word to a shared word; the mark says that the move is in progress |

@@ -4,7 +4,7 @@
 //! of five seconds that it belongs to. Each recording thread has its *own words*, one for each bucket
 //! ([`own`], a part of its shard); it is their *owner*. All threads share twelve words for each bucket,
 //! one for each step of a minute ([`shared`]). The counts since the start are in [`since_start`], one
-//! set for each shard. [`reader`] puts the window together.
+//! set for each shard and one for threads without a shard. [`reader`] puts the window together.
 //!
 //! # Which word has a sample
 //!
@@ -31,7 +31,7 @@
 //! A shared word has room for one mark. If it has the mark of another owner B, then B is between its m1
 //! and m3, perhaps for long, since it may have lost its processor. A doesn't wait. It leaves its own
 //! word as it is and adds the new sample to the shared word of c, as a thread without a shard always
-//! does. It tries the move again with its next sample. So a record never loops, and A's count is in
+//! does. It tries the move again with its next sample. So A never waits for B, and A's count is in
 //! exactly one place, or in two and a mark says so.
 //!
 //! A step that has left every window is not moved: its count is discarded. The counts since the start
@@ -45,7 +45,7 @@
 //!
 //! | case | what R saw | what A has done | what R counts of A's word |
 //! |---|---|---|---|
-//! | 1 | first look: the current step c | every earlier move is complete | the word |
+//! | 1 | first look: the current step c | m2 of every earlier move | the word |
 //! | 1 | first look: no step of the window | nothing that R must see is in this word | nothing |
 //! | 2 | both looks: step k; the shared word of k has A's mark | m1, not yet m2 | nothing: the shared word has it |
 //! | 3 | both looks: step k; no mark of A | not m1 | the word |
@@ -58,10 +58,11 @@
 //! in the shared words or it isn't; both are right.
 //!
 //! *Case 3.* Suppose that R saw m1. Then the mark is off again, since nobody replaces a mark, and nobody
-//! replaces a shared word whose step is in the window. So R saw m3, and with it m2; but the second look
+//! replaces a shared word whose step is in the window (but for case 6). So R saw m3, and with it m2; but the second look
 //! shows k. Therefore R did not see m1, and the count is not in the shared word.
 //!
-//! *Case 4.* It happens at most once a step for each owner, since a step is moved once.
+//! *Case 4.* It happens at most once a step for each owner and bucket, since a step is moved once. R takes
+//! the eight buckets of a cache line again, with which it loads them.
 //!
 //! # Buckets that were never used
 //!

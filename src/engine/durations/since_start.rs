@@ -10,7 +10,8 @@
 //!
 //! - a maximum that is at least as long as the sample;
 //! - a sum that contains the sample, and perhaps samples that are being recorded and aren't counted yet;
-//! - the event on the meter: samples since the start ≤ events.
+//! - the event on the meter: samples since the start ≤ events, as long as the meter's total is below 2^63,
+//!   where it stops.
 //!
 //! The maximum and the sum are Relaxed: the count orders them.
 

@@ -21,10 +21,13 @@
 //! | 5 | a reader of a second that is over comes last | it keeps nothing: what is kept is never replaced by an earlier second |
 //! | 6 | a reader finds the version odd, or changed after its loads, or of another second | it makes a pass |
 //! | 7 | a recorder that loaded the tick of second k adds after the pass | its event is in a total, and so in the window, as it should be. Only one that is late by a minute counts as of now |
-//! | 8 | a second holds more than its bucket can (2^40) | the pass leaves out what its bucket can't hold. A later reader counts it: this is the better figure |
+//! | 8 | a second holds more than its bucket can (2^40) | the pass leaves out what the bucket can't hold, and so do later readers of this second. What is recorded after the pass they count in full, where another pass would not: this is the better figure |
 //! | 9 | a thread gets its first shard after the pass | its ring began at zero, so *before* is right without it |
-//! | 10 | a clock jumps, a process forks | another second, another pass |
+//! | 10 | a clock jumps | another second, another pass |
 //! | 11 | the clock moves on while a reader adds up the totals | it finds the published tick moved, and reads again |
+//! | 12 | writers run more than [`GUARD`](super::GUARD) seconds ahead of a pass | its figures are void, and it keeps nothing |
+//! | 13 | a process forks while another thread is in `keep` | in the child the version stays odd: each reader makes a pass |
+//! | 14 | totals reach the end of their range, 2^64 in all | nothing is kept |
 //!
 //! # Orderings
 //!
@@ -98,14 +101,14 @@ impl Kept {
         if then >= version || !then.is_multiple_of(2) {
             return;
         }
-        // Acquire: keeps the stores below behind it. Relaxed on failure: another thread keeps what it has
-        // found (case 4).
+        // Acquire: partner of the Release of the version below, by which the stores of two writers have an
+        // order. Relaxed on failure: another thread keeps what it has found (case 4).
         let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
         if self.version.compare_exchange(then, version - 1, acquire, relaxed).is_ok() {
             // Release: partners of the Acquires in `get`.
             self.before.store(found.before, Ordering::Release);
             self.oldest.store(found.oldest, Ordering::Release);
-            // Release: partner of the Acquire of the version in `get`.
+            // Release: partner of the Acquires of the version in `get` and above.
             self.version.store(version, Ordering::Release);
         }
     }

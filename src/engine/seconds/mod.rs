@@ -12,7 +12,7 @@
 //! the store of the bucket is a Release. In both, a reader that sees an event in a second also sees
 //! it in the total: window ≤ total in every read.
 //!
-//! All other accesses are Relaxed, and say why where it isn't obvious.
+//! [`kept`] has orderings of its own. All other accesses are Relaxed, and say why where it isn't obvious.
 //!
 //! # Readers that are overtaken
 //!

@@ -40,8 +40,9 @@
 //! *Why case 3 is right.* The buckets before L have been final since L began, and every total that the
 //! reader can see contains them.
 //!
-//! So window ≤ total, and all figures belong to the moment at which the reader loaded the total. Only
-//! in case 2 the window ends with L, and the total and the last second are a little later.
+//! So window ≤ total, and all figures belong to the moment at which the reader loaded the total. Only in
+//! cases 2 and 4 the window ends earlier than that, and the total and the last second are a little later.
+//! A pass that writers have overtaken by more than the guard is void in every case.
 //!
 //! # Cache lines
 //!
@@ -123,8 +124,9 @@ impl Ring {
     /// The rest of `add_slowly`, with base and total as they were loaded.
     fn add_loaded(&self, mut base: u64, total: u64, tick: Tick, n: u64) {
         let second = load_own(&self.second);
-        // Successive owners of a ring never see the tick go back. If it did, the events would count in
-        // the later second, which the clock has shown.
+        // An owner may have loaded its tick before another owner turned the ring (a LocalMeter that moves to
+        // a thread which sees an older tick, say). Then the events count in the later second, which the
+        // clock has shown.
         if second == NEVER || second < tick.0 {
             self.turn(second, base, total, tick);
             base = total;

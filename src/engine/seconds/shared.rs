@@ -1,5 +1,5 @@
-//! A ring that any number of threads write: for threads past a meter's cap of shards, and for records
-//! that a thread makes while it is being torn down.
+//! A ring that any number of threads write: for compact meters, for threads past a meter's cap of shards,
+//! and for records that a thread makes while it is being torn down, or while it is getting its first shard.
 //!
 //! # Cases
 //!
@@ -16,6 +16,9 @@
 //! bucket is at most half full: to fill the other half, 32,768 writers would have to be between their
 //! look and their addition at the same time. Larger weights go by compare-exchange, which is lock-free
 //! but not wait-free.
+//!
+//! A slot that nobody wrote for 17 years looks like one of a later lap (case 3): its next events are missing
+//! from the rate, but not from the total.
 //!
 //! # Orderings
 //!

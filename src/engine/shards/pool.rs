@@ -1,7 +1,8 @@
-//! Where shards come from, and where they go when their meter is dropped.
+//! Where shards come from, and where they go when their meter is dropped or a roster has no place for them.
 //!
-//! There are two pools, since the shards of timers are larger, and one without any, for compact meters. A
-//! meter's roster is made with the pool that it uses, so nothing else has to know which one that is.
+//! There are three: one for the shards of meters; one for those of timers, which are larger; and one that
+//! has none and makes none, for compact meters. A roster is made with the pool that it uses, so nothing else
+//! has to know which one that is.
 
 use super::shard::{Shard, Token};
 use crate::engine::durations::word::Mover;

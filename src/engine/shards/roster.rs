@@ -1,7 +1,7 @@
 //! The shards of one meter: places that are filled in order and are read without a lock.
 //!
-//! A newcomer walks along the places and adopts the first shard without an owner. It puts a shard into the
-//! first empty place. Two threads that do so at the same time meet at the same place: one is first, the
+//! A newcomer walks along the places and adopts the first shard without an owner. If there is none, it puts
+//! a shard into the first empty place. Two threads that do so at the same time meet at the same place: one is first, the
 //! other walks on. At [`CAP`] there are no more places. A thread that comes then gets no shard; it writes
 //! to the shared ring of the meter. Places are only ever filled, and are freed with the meter, so a reader
 //! needs no protection.
@@ -11,8 +11,8 @@
 //! it wait for each of them before it knows where the next one is.
 //!
 //! The shared ring is allocated when it is first needed, which for most meters is never. The allocator
-//! may record on this very meter while a thread allocates the ring. Such a record has no ring to go to,
-//! and stays in `unplaced`: it is in the total, and in no second. To move it to the ring later would need
+//! may record while a thread allocates the ring, on this meter or on another one without a shared ring.
+//! Such a record has no ring to go to, and stays in `unplaced`: it is in the total, and in no second. To move it to the ring later would need
 //! two steps, and a reader between them would see a total that goes down.
 
 use std::cell::Cell;

@@ -16,6 +16,8 @@
 //! | 2 | a meter is dropped while T, which has a shard of it, lives on | the shard is cleared and pooled. T never records on it again: no meter gets the same key, so neither T's cache nor its map can match |
 //! | 3 | T ends after that | its exchange finds another token, or FREE, and does nothing |
 //! | 4 | T ends while the meter is being dropped | T's exchange comes before the drop's swap to FREE, and both leave FREE; or it comes after (case 3) |
+//! | 5 | a `LocalMeter` moves to another thread | the ownership moves with it, and what moves it orders the stores of both threads |
+//! | 6 | a process forks | in the child the shards of the other threads stay owned: nobody adopts them, and their counts stay in the meter |
 
 use crate::engine::durations::own::OwnDurations;
 use crate::engine::seconds::ring::Ring;

@@ -5,7 +5,8 @@
 //! unique for the life of the process, so an entry of a dropped meter never matches again.
 //!
 //! A key has two places in the cache, its own and the neighbour's. A newcomer takes its own place, and
-//! what was there moves to the neighbour's. So two meters that meet don't push each other out.
+//! what was there moves to the neighbour's, in place of what was there. So two meters that meet don't push
+//! each other out.
 //!
 //! When the thread ends, the destructor of the map empties the cache and gives the shards back. A record
 //! after that, from the destructor of another thread-local, finds neither a cache entry nor a map. It

@@ -2,16 +2,18 @@
 //!
 //! A recorder only loads the *published tick* of its clock: to read a real clock costs ten times as much
 //! as to count. A reader takes the real time, second and fraction, and helps the published tick forward
-//! if that has fallen behind.
+//! if that has fallen behind. A reader that needs only the second takes the published tick, and checks it
+//! now and then.
 //!
 //! # Orderings
 //!
 //! The published tick is a number that only grows. Recorders load it Relaxed: for them it publishes no
 //! other memory, and coherence alone keeps a thread from seeing it go back. A thread that takes over a
-//! shard has the former owner's last load of the tick ordered before its own loads (pair 2 of
-//! [`shards`](super::shards)). So successive owners of a shard don't see it go back either.
+//! shard has the former owner's last load of the tick ordered before the loads that follow (pair 2 of
+//! [`shards`](super::shards)). The cell of a manual clock that is gone goes back to 0 for the next one, when
+//! no meter uses it any more.
 //!
-//! A manual clock has its time in a second word. There the tick is published with **Release**, after the
+//! A manual clock has its time in another word. There the tick is published with **Release**, after the
 //! time has moved, and a reader loads the tick with **Acquire**, before it loads the time. So a thread
 //! that recorded in a second reads a time that is in this second or later, and its own next snapshot has
 //! the event. The system's clock needs no such pair: the time of the machine is no memory.

@@ -103,8 +103,8 @@ std::thread_local! {
 
 /// The published tick. It is checked against the real time when this thread has found the same tick before:
 /// at its second look, then after 1, 2, 4, … 32 free ones, and then at each 64th. So a thread that reads
-/// often seldom pays for the clock, and one that reads once a second never takes a dead ticker's second for
-/// the current one twice.
+/// often seldom pays for the clock. One that reads once a second notices a dead ticker at its second read, or
+/// after at most 63 more if it read often before.
 #[inline]
 pub(super) fn tick_for_reader() -> Tick {
     let tick = PUBLISHED.load();
@@ -132,7 +132,7 @@ fn tick_while_in(office: u64) {
     while TICKER.office.load(Relaxed) == office {
         let now = read();
         PUBLISHED.advance_to(now.tick());
-        TICKER.heartbeat.store(now.tick().0, Relaxed);
+        TICKER.heartbeat.fetch_max(now.tick().0, Relaxed);
         thread::sleep(until_next_second(now));
     }
 }
