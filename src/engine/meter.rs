@@ -39,10 +39,17 @@ use crate::engine::time::{Moment, Tick};
 /// assert_eq!(now.events_in_window(), 129);
 /// ```
 ///
+/// # Not for admission
+///
+/// Do not admit requests while the rate over the minute is below a limit: at ten times the limit such a
+/// gate is open for 6 s and then closed for 54.
+/// [`Snapshot::events_per_second_over`] has a recipe that admits evenly.
+///
 /// # Limits
 ///
-/// A meter takes 704 bytes for each thread that records on it at the same time, up to 256 threads. All
-/// further threads share one ring, where a record costs an atomic addition. One second of one thread
+/// A meter takes 704 bytes for each thread that records on it at the same time, up to 256 threads. They are
+/// never freed: when a thread ends, they go to the next one, and when the meter is dropped, to another meter.
+/// All further threads share one ring, where a record costs an atomic addition. One second of one thread
 /// holds 2^40 events. More are missing from the rate, but not from the total, which is exact up to
 /// 2^63.
 ///
@@ -52,6 +59,10 @@ use crate::engine::time::{Moment, Tick};
 // What recorders read here, nobody writes after the first use. The alignment keeps it away from what is
 // beside the meter and may be written, such as the counts of an `Arc`.
 #[repr(align(128))]
+#[doc(alias = "counter")]
+#[doc(alias = "rate")]
+#[doc(alias = "qps")]
+#[doc(alias = "throughput")]
 pub struct Meter {
     /// Unique among all meters of the process; 0 until the first use. Relaxed: it publishes nothing,
     /// and the roster has its own orderings.
@@ -155,12 +166,17 @@ impl Meter {
     }
 
     /// Counts one event, now.
+    #[doc(alias = "inc")]
+    #[doc(alias = "increment")]
+    #[doc(alias = "mark")]
     #[inline]
     pub fn record(&self) {
         self.record_n(1);
     }
 
     /// Counts `n` events (or bytes, or whatever the meter counts), now.
+    #[doc(alias = "add")]
+    #[doc(alias = "inc_by")]
     #[inline]
     pub fn record_n(&self, n: u64) {
         let key = self.key.load(Ordering::Relaxed);
@@ -193,6 +209,11 @@ impl Meter {
 
     /// A recorder that owns a shard, for the tightest loops: it needs no look-up, so a record costs a
     /// third. When all 256 shards of the meter are taken, it records on the ring that threads share.
+    ///
+    /// Make one for each thread or worker, and keep it. Each that is alive at the same time takes 704 bytes,
+    /// which are never freed, and makes each snapshot longer by a ring. So one for each async task takes 704
+    /// bytes for each concurrent task, up to 256. A task does better to record on the meter itself, which
+    /// uses the shard of the thread that runs it.
     ///
     /// ```
     /// static BYTES: tickring::Meter = tickring::Meter::new();
