@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::exposition::{Family, Format, Kind, Page};
-use super::scrape::{ProcessSample, Scrape};
+use super::scrape::{FigureSample, FigureValue, ProcessSample, Scrape};
 use crate::fleet::RateBasis;
 
 const SERVICE: Family = Family {
@@ -67,6 +67,13 @@ const CLOCK_LAG: Family = Family {
     kind: Kind::Gauge,
     unit: Some("seconds"),
     help: "How far the second in which events are counted lags behind the clock; 0 in a healthy process.",
+};
+const TICKER_STARTS: Family = Family {
+    name: "tickring_ticker_starts",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Starts of the thread that publishes the seconds; 1 in a healthy process. It grows when \
+           the thread was found dead.",
 };
 const SATURATED: Family = Family {
     name: "tickring_saturated_records",
@@ -213,6 +220,7 @@ fn write_bound(le: &mut String, bound: Option<Duration>) {
 fn process_families(process: &ProcessSample, page: &mut Page<'_>) {
     page.family(&BUILD).sample(&[("version", process.version)], 1);
     page.family(&CLOCK_LAG).sample(&[], process.engine.clock_lag.as_secs_f64());
+    page.family(&TICKER_STARTS).sample(&[], process.engine.ticker_starts);
     page.family(&SATURATED).sample(&[], process.engine.saturated_records);
     page.family(&SHARDS).sample(&[], process.engine.shards);
     let mut family = page.family(&REJECTED);
@@ -224,5 +232,12 @@ fn process_families(process: &ProcessSample, page: &mut Page<'_>) {
         page.family(&CONNECTIONS_LIMIT).sample(&[], http.limit);
         page.family(&ACCEPTED).sample(&[], http.accepted);
         page.family(&ACCEPT_FAILURES).sample(&[], http.accept_failures);
+    }
+    for FigureSample { name, help, value } in &process.program {
+        let family = |kind| Family { name, kind, unit: None, help };
+        match value {
+            FigureValue::Counter(count) => page.family(&family(Kind::Counter)).sample(&[], count),
+            FigureValue::Gauge(value) => page.family(&family(Kind::Gauge)).sample(&[], value),
+        }
     }
 }

@@ -6,7 +6,8 @@ pub(crate) mod exposition;
 pub(crate) mod families;
 mod scrape;
 
-pub(crate) use scrape::{EventSample, HttpSample, ProcessSample, Scrape, ServiceSample};
+pub(crate) use scrape::{EventSample, FigureSample, FigureValue, HttpSample};
+pub(crate) use scrape::{ProcessSample, Scrape, ServiceSample};
 
 #[cfg(test)]
 mod tests;

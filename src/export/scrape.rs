@@ -48,8 +48,25 @@ pub(crate) struct ProcessSample {
     pub(crate) version: &'static str,
     pub(crate) engine: Diagnostics,
     pub(crate) rejected: Vec<(RejectionReason, u64)>,
+    /// What the program around the router adds.
+    pub(crate) program: Vec<FigureSample>,
     /// `None` unless the crate's HTTP server runs.
     pub(crate) http: Option<HttpSample>,
+}
+
+/// A figure of the program around the router.
+#[derive(Debug)]
+pub(crate) struct FigureSample {
+    /// Without a counter's suffix.
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) value: FigureValue,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FigureValue {
+    Counter(u64),
+    Gauge(f64),
 }
 
 /// The connections of the HTTP server.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::exposition::Format;
 use super::families::encode;
-use super::{EventSample, HttpSample, ProcessSample, Scrape, ServiceSample};
+use super::{EventSample, FigureSample, FigureValue, HttpSample};
+use super::{ProcessSample, Scrape, ServiceSample};
 use crate::engine::Diagnostics;
 use crate::fleet::{RateBasis, RejectionReason};
 
@@ -139,6 +140,10 @@ fn process_is_shown_and_rates_can_be_left_out() {
             shards: 4,
         },
         rejected: vec![(RejectionReason::Malformed, 5), (RejectionReason::Negative, 0)],
+        program: vec![
+            FigureSample { name: "shop_retries", help: "Retries.", value: FigureValue::Counter(7) },
+            FigureSample { name: "shop_jobs", help: "Jobs.", value: FigureValue::Gauge(0.5) },
+        ],
         http: Some(HttpSample { open: 6, limit: 7, accepted: 8, accept_failures: 9 }),
     });
     let text = encode(&scrape, Format::Text);
@@ -153,6 +158,11 @@ fn process_is_shown_and_rates_can_be_left_out() {
         "tickring_http_connections_limit 7",
         "tickring_http_accepted_total 8",
         "tickring_http_accept_failures_total 9",
+        "tickring_ticker_starts_total 1",
+        "# HELP shop_retries_total Retries.",
+        "shop_retries_total 7",
+        "# TYPE shop_jobs gauge",
+        "shop_jobs 0.5",
     ] {
         assert!(text.lines().any(|there| there == line), "{line} is missing in {text}");
     }

@@ -1,5 +1,8 @@
 //! Every route, asked without a socket.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use tickring::http::Router;
@@ -264,4 +267,22 @@ fn figures_that_cannot_be_had_are_one_line_of_log() {
     }
     let log = logged(|| drop(get(&router, "/api/v1/event-rate")));
     assert_eq!(log, "");
+}
+
+#[test]
+fn part_that_does_not_work_makes_the_server_unhealthy() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&broken);
+    let router = router().health_check("queue", || Ok(())).health_check("listener", move || {
+        if seen.load(Ordering::Relaxed) { Err("it has stopped".into()) } else { Ok(()) }
+    });
+    assert_eq!(get(&router, "/health").0, 200);
+    assert_eq!(get(&router, "/health/ready"), (200, json!({ "status": "ready" })));
+    broken.store(true, Ordering::Relaxed);
+    let (status, document) = get(&router, "/health");
+    assert_eq!((status, &document["status"]), (503, &json!("unhealthy")));
+    assert_eq!(document["error"], "listener: it has stopped");
+    let fault = json!({ "status": "unhealthy", "error": "listener: it has stopped" });
+    assert_eq!(get(&router, "/health/ready"), (503, fault));
+    assert_eq!(get(&router, "/health/live"), (200, json!({ "status": "live" })));
 }

@@ -93,6 +93,7 @@ impl Router {
             version: env!("CARGO_PKG_VERSION"),
             engine: crate::engine::diagnostics(),
             rejected: self.options.rejections.iter().flat_map(Rejections::iter).collect(),
+            program: self.options.program.sample(),
             http: self.listener.as_ref().map(|here| here.running.sample(max_connections)),
         }
     }

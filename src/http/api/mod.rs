@@ -3,6 +3,7 @@
 mod body;
 mod bulk;
 mod events;
+mod program;
 mod query;
 pub(crate) mod response;
 mod route;

@@ -100,6 +100,14 @@ struct Failure {
 #[derive(Serialize)]
 pub(crate) struct ProbeStatus {
     pub(crate) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+impl ProbeStatus {
+    pub(crate) fn of(status: &'static str) -> Self {
+        Self { status, error: None }
+    }
 }
 
 /// How many events a POST has recorded.

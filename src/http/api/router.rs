@@ -13,6 +13,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::body;
+use super::program::Program;
 use super::query::Query;
 use super::response::{Answer, ProbeStatus, Refusal, closing, error, json, method_not_allowed};
 use super::route::Route;
@@ -67,6 +68,7 @@ pub(super) struct Options {
     pub(super) limits: Limits,
     pub(super) rejections: Option<Rejections>,
     pub(super) rates: bool,
+    pub(super) program: Program,
 }
 
 impl Router {
@@ -89,7 +91,8 @@ impl Router {
     #[must_use]
     pub fn new(registry: Registry, service: impl Into<String>) -> Self {
         let limits = Limits::default();
-        let options = Options { registry, limits, rejections: None, rates: true };
+        let program = Program::default();
+        let options = Options { registry, limits, rejections: None, rates: true, program };
         Self {
             options: Arc::new(options),
             bulk: Arc::new(Semaphore::new(MAX_BULK)),
@@ -276,7 +279,7 @@ impl Router {
             Route::Events(name) => self.events(&name, request.body()),
             Route::Services => Ok(self.services()),
             Route::Health => self.health(),
-            Route::Live => Ok(json(StatusCode::OK, &ProbeStatus { status: "live" })),
+            Route::Live => Ok(json(StatusCode::OK, &ProbeStatus::of("live"))),
             Route::Ready => Ok(self.ready()),
             Route::Metrics => self.metrics(&query, request.headers()),
             Route::Discovery => Ok(self.discovery(request.headers())),

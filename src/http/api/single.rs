@@ -38,24 +38,33 @@ impl Router {
     pub(super) fn ready(&self) -> Answer {
         let draining = self.listener.as_ref().is_some_and(|here| here.running.drain.is_draining());
         if draining {
-            json(StatusCode::SERVICE_UNAVAILABLE, &ProbeStatus { status: "draining" })
-        } else {
-            json(StatusCode::OK, &ProbeStatus { status: "ready" })
+            return json(StatusCode::SERVICE_UNAVAILABLE, &ProbeStatus::of("draining"));
+        }
+        match self.options.program.fault() {
+            None => json(StatusCode::OK, &ProbeStatus::of("ready")),
+            Some(fault) => {
+                let probe = ProbeStatus { status: "unhealthy", error: Some(fault) };
+                json(StatusCode::SERVICE_UNAVAILABLE, &probe)
+            }
         }
     }
 
     pub(super) fn health(&self) -> Result<Answer, Refusal> {
         let service = self.named(None)?;
         let document = service.event_rate();
-        let status = status_of(&document);
+        let fault = self.options.program.fault();
+        let status = match fault {
+            None => status_of(&document),
+            Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
         let service = service.name();
         let health = match &document {
             EventRate::Figures(figures) => Health {
-                status: "healthy",
+                status: if fault.is_none() { "healthy" } else { "unhealthy" },
                 service,
                 uptime_seconds: figures.uptime_seconds,
                 events_per_hour: figures.events_per_hour,
-                error: None,
+                error: fault.as_deref(),
             },
             EventRate::Unavailable { error, .. } => Health {
                 status: "unhealthy",
