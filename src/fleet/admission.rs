@@ -63,7 +63,8 @@ impl Registry {
     /// the caps allow; what is there keeps its counts. `None` stands for the first event of the
     /// service, which is called `event` if the service is new.
     ///
-    /// For names that come in from outside. Costs the lock of [`update`](Self::update), so keep
+    /// For names that come in from outside. [`Forgetting`](super::Forgetting) removes them again when
+    /// they are idle. Costs the lock of [`update`](Self::update), so keep
     /// the event's meter.
     ///
     /// ```
@@ -90,6 +91,17 @@ impl Registry {
         event: Option<&str>,
         caps: AutoRegister,
     ) -> Result<Arc<Service>, ServiceError> {
+        self.admit_as(service, event, caps, ServiceBuilder::admitted_event)
+    }
+
+    /// Admits an event, which `add` adds to its service.
+    fn admit_as(
+        &self,
+        service: &str,
+        event: Option<&str>,
+        caps: AutoRegister,
+        add: impl FnOnce(ServiceBuilder, &str) -> ServiceBuilder,
+    ) -> Result<Arc<Service>, ServiceError> {
         let admitted = self.update(|services| {
             let builder = match services.get(service) {
                 // Described, or admitted by another thread just before.
@@ -100,7 +112,7 @@ impl Registry {
                     let (service, max) = (service.into(), caps.max_events);
                     return Err(Err(ServiceError::TooManyEvents { service, max }));
                 }
-                Some(known) => ServiceBuilder::from(known.spec().clone()).continuing(known),
+                Some(known) => ServiceBuilder::unchanged(known),
                 None if services.len() >= caps.max_services => {
                     return Err(Err(ServiceError::TooManyServices { max: caps.max_services }));
                 }
@@ -110,7 +122,7 @@ impl Registry {
                 }
                 None => Service::builder(service),
             };
-            builder.event(event.unwrap_or(FIRST_EVENT)).build().map_err(Err)
+            add(builder, event.unwrap_or(FIRST_EVENT)).build().map_err(Err)
         });
         admitted.or_else(|known_or_error| known_or_error)
     }
@@ -126,7 +138,9 @@ impl Registry {
         service: &str,
         event: &str,
     ) -> Result<Arc<Meter>, ServiceError> {
-        self.admit(service, Some(event), AutoRegister::UNCAPPED)?.meter(event)
+        // Its caller goes on recording on the meter, so it must not be forgotten.
+        let described = |builder: ServiceBuilder, event: &str| builder.event(event);
+        self.admit_as(service, Some(event), AutoRegister::UNCAPPED, described)?.meter(event)
     }
 }
 

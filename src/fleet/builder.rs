@@ -1,6 +1,6 @@
 //! Building a service.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -35,16 +35,35 @@ pub struct ServiceBuilder {
     spec: ServiceSpec,
     clock: Clock,
     sources: HashMap<String, Source>,
-    previous: Option<Arc<Service>>,
+    /// The one whose clock and start are kept comes first.
+    previous: Vec<Arc<Service>>,
+    /// Those of the events that are registered on first sight.
+    admitted: HashSet<String>,
+    keep_admitted: bool,
 }
 
 impl From<ServiceSpec> for ServiceBuilder {
     fn from(spec: ServiceSpec) -> Self {
-        Self { spec, clock: Clock::System, sources: HashMap::new(), previous: None }
+        Self {
+            spec,
+            clock: Clock::System,
+            sources: HashMap::new(),
+            previous: Vec::new(),
+            admitted: HashSet::new(),
+            keep_admitted: false,
+        }
     }
 }
 
 impl ServiceBuilder {
+    /// Describes a service as it is, and continues it.
+    pub(super) fn unchanged(service: &Arc<Service>) -> Self {
+        let mut builder = Self::from(service.spec().clone()).continuing(service);
+        let admitted = service.events().iter().filter(|event| event.admitted);
+        builder.admitted = admitted.map(|event| event.name.to_string()).collect();
+        builder
+    }
+
     pub(super) fn new(name: String) -> Self {
         Self::from(ServiceSpec::new(name))
     }
@@ -133,6 +152,9 @@ impl ServiceBuilder {
     /// source: handles that threads hold stay valid, and no count is lost. Events that only
     /// `previous` has are left out. An event can become timed, or stop being timed.
     ///
+    /// Called again, it adds an earlier service: events that `previous` doesn't have go on from
+    /// that one.
+    ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use tickring::{Registry, Service};
@@ -152,9 +174,58 @@ impl ServiceBuilder {
     /// # }
     /// ```
     pub fn continuing(mut self, previous: &Arc<Service>) -> Self {
-        self.clock = previous.clock.clone();
-        self.previous = Some(Arc::clone(previous));
+        if self.previous.is_empty() {
+            self.clock = previous.clock.clone();
+        }
+        self.previous.push(Arc::clone(previous));
         self
+    }
+
+    /// Keeps those events of the first service that it [continues](Self::continuing) that were
+    /// registered on first sight ([`Registry::admit`](super::Registry::admit)), after its own events.
+    /// Use it when the description of a service changes.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::{AutoRegister, Registry, Service};
+    ///
+    /// let registry = Registry::new();
+    /// registry.register(Service::builder("shop").event("order").build()?)?;
+    /// let shop = registry.admit("shop", Some("visit"), AutoRegister::new())?;
+    ///
+    /// let described = Service::builder("shop").event("refund").continuing(&shop);
+    /// let shop = registry.replace(described.keep_admitted().build()?);
+    /// assert_eq!(shop.spec().events, ["refund", "visit"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keep_admitted(mut self) -> Self {
+        self.keep_admitted = true;
+        self
+    }
+
+    /// Adds a kind of event that is registered on first sight.
+    pub(super) fn admitted_event(self, name: &str) -> Self {
+        let mut builder = self.event(name);
+        builder.admitted.insert(name.into());
+        builder
+    }
+
+    /// Leaves out all events but these.
+    pub(super) fn retain_events(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.spec.events.retain(|event| keep(event));
+        self.spec.timed.retain(|event| keep(event));
+        self
+    }
+
+    fn add_admitted(&mut self) {
+        let Some(previous) = self.previous.first().filter(|_| self.keep_admitted) else { return };
+        for event in previous.events().iter().filter(|event| event.admitted) {
+            if !self.spec.events.iter().any(|described| **described == *event.name) {
+                self.spec.events.push(event.name.to_string());
+                self.admitted.insert(event.name.to_string());
+            }
+        }
     }
 
     /// The service. Its uptime starts now, or goes on from the one that it
@@ -167,25 +238,27 @@ impl ServiceBuilder {
     ///
     /// # Errors
     ///
-    /// If a name is not 1 to 128 of `A-Z a-z 0-9 _ -`, if there is no event, if two have the same
+    /// If a name is not 1 to 128 of `A-Z a-z 0-9 _ -` (in an event's name with dots between), if there
+    /// is no event, if two have the same
     /// name, or if the spec calls an event timed that it doesn't have.
-    pub fn build(self) -> Result<Service, ServiceError> {
-        let Self { spec, clock, mut sources, previous } = self;
+    pub fn build(mut self) -> Result<Service, ServiceError> {
+        self.add_admitted();
+        let Self { spec, clock, mut sources, previous, admitted, .. } = self;
         spec.check()?;
         let event = |name: &String| {
-            let known = previous.as_ref().and_then(|previous| previous.event(name));
+            let known = previous.iter().find_map(|previous| previous.event(name));
             let timed = spec.timed.contains(name);
             let figures = match (sources.remove(name), known) {
                 (Some(source), _) => FiguresFrom::Source(source),
                 (None, Some(known)) => known.figures.continued(timed),
                 (None, None) => FiguresFrom::recorded(&clock, timed),
             };
-            EventKind { name: name.as_str().into(), figures }
+            EventKind { name: name.as_str().into(), figures, admitted: admitted.contains(name) }
         };
         let events: Vec<EventKind> = spec.events.iter().map(event).collect();
         let by_name = events.iter().enumerate().map(|(index, event)| (event.name.clone(), index));
         let by_name = by_name.collect();
-        let (started, started_at) = match &previous {
+        let (started, started_at) = match previous.first() {
             Some(previous) => (previous.started, previous.started_at),
             None => (clock.now(), SystemTime::now()),
         };

@@ -76,7 +76,8 @@ impl fmt::Display for ServiceError {
         match self {
             Self::BadName { name } => write!(
                 f,
-                "bad name {name:?}: a service or event is named by 1 to 128 of A-Z a-z 0-9 _ -"
+                "bad name {name:?}: a service or event is named by 1 to 128 of A-Z a-z 0-9 _ -, with \
+                 dots only between the parts of an event's name"
             ),
             Self::NotInCatalogue { name, known } => {
                 write!(f, "no service {name:?} in the catalogue, which has: {}", known.join(", "))

@@ -13,6 +13,8 @@ use crate::engine::{Clock, Meter, Snapshot, Timer};
 pub struct EventKind {
     pub(super) name: Box<str>,
     pub(super) figures: FiguresFrom,
+    /// Whether it was registered on first sight, and nobody has described it.
+    pub(super) admitted: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -111,6 +113,13 @@ impl EventKind {
             FiguresFrom::Recorded { timer, timed: true, .. } => timer.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whether the event was registered on first sight, by [`Registry::admit`](super::Registry::admit),
+    /// and nobody has described it. A service that only has such events was registered so as well.
+    #[must_use]
+    pub fn is_admitted(&self) -> bool {
+        self.admitted
     }
 
     /// The event's figures now. Costs as much as [`Meter::snapshot`], or what the source costs.

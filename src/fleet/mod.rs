@@ -1,9 +1,9 @@
 //! Services: named groups of meters, and the documents made of their figures.
 //!
 //! A [`ServiceSpec`] describes a service, a [`ServiceBuilder`] builds it, a [`Registry`] holds
-//! the services of a process. `admission` registers what nobody described, `reading` reads all
-//! events of a service as of one moment, and `event_rate` makes the JSON document of that. `values`
-//! says how snapshots are written.
+//! the services of a process. `admission` registers what nobody described, `forgetting` removes it
+//! when it is idle, `reading` reads all events of a service as of one moment, and `event_rate` makes
+//! the JSON document of that. `values` says how snapshots are written.
 
 mod admission;
 mod builder;
@@ -11,6 +11,7 @@ mod catalogue;
 mod error;
 mod event;
 mod event_rate;
+mod forgetting;
 #[cfg(any(feature = "metrics", feature = "tower"))]
 mod naming;
 mod reading;
@@ -28,6 +29,7 @@ pub use self::catalogue::catalogue;
 pub use self::error::{RegistryError, ServiceError, Unavailable};
 pub use self::event::EventKind;
 pub use self::event_rate::{EventFigures, EventRate, Figures, Timestamp};
+pub use self::forgetting::Forgetting;
 #[cfg(any(feature = "metrics", feature = "tower"))]
 pub(crate) use self::naming::Naming;
 #[cfg(feature = "http")]

@@ -152,6 +152,18 @@ impl Registry {
         Ok(Arc::make_mut(&mut services).put(Arc::new(service)))
     }
 
+    /// Replaces the service of this name by what `revise` makes of it, or removes it if that is
+    /// nothing. Under one lock, as [`update`](Self::update).
+    pub(super) fn revise(&self, name: &str, revise: impl FnOnce(&Arc<Service>) -> Option<Service>) {
+        self.change(|services| {
+            let Some(known) = services.get(name) else { return };
+            match revise(known) {
+                Some(service) => drop(services.put(Arc::new(service))),
+                None => drop(services.take(name)),
+            }
+        });
+    }
+
     /// Removes a service and returns it; `None` if there is none of this name. Threads that hold
     /// its meters can go on recording on them, but no document shows it any more.
     ///

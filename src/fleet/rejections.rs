@@ -18,7 +18,7 @@ pub enum RejectionReason {
     /// It is well-formed, but a gauge, a set or another kind that is not counted.
     UnsupportedType,
     /// It can't be read: it is not UTF-8, a part is missing, a value is not a number or is above
-    /// 2^53, or a sample rate is outside (0, 1].
+    /// 2^53 (2^63 for a whole number), or a sample rate is outside (0, 1].
     Malformed,
     /// Its value is negative. Events can't be taken back.
     Negative,
@@ -29,6 +29,12 @@ pub enum RejectionReason {
     OverCap,
     /// The kernel dropped the datagram, because the receive buffer was full.
     KernelDrop,
+    /// It is a duration of an event that is not timed. The event counts all the same, as any timer
+    /// of `StatsD` does; its duration is not kept.
+    Untimed,
+    /// It begins with a prefix that is to be ignored: somebody else's names, which come to the same
+    /// port. That is no fault.
+    Ignored,
 }
 
 impl RejectionReason {
@@ -42,6 +48,8 @@ impl RejectionReason {
         Self::TooLong,
         Self::OverCap,
         Self::KernelDrop,
+        Self::Untimed,
+        Self::Ignored,
     ];
 
     /// The reason as a label: lower case, with underscores.
@@ -56,6 +64,8 @@ impl RejectionReason {
             Self::TooLong => "too_long",
             Self::OverCap => "over_cap",
             Self::KernelDrop => "kernel_drop",
+            Self::Untimed => "untimed",
+            Self::Ignored => "ignored",
         }
     }
 }
@@ -126,6 +136,6 @@ mod tests {
             (0..times).for_each(|_| rejections.clone().count(*reason));
         }
         let counts: Vec<_> = rejections.iter().map(|(_, count)| count).collect();
-        assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 }

@@ -26,7 +26,8 @@ pub struct ServiceSpec {
     /// What the service's `events_per_second` means.
     #[serde(default)]
     pub basis: RateBasis,
-    /// The events that the service counts, by names of the same form. The service's total is the
+    /// The events that the service counts. A name has the same form, and may have dots between other
+    /// characters, as in `request.status.200`. The service's total is the
     /// sum of their counts. There is at least one, and no name repeats.
     pub events: Vec<String>,
     /// The events that have durations: some of `events`.
@@ -98,7 +99,7 @@ impl ServiceSpec {
             return Err(ServiceError::NoEvents { service: service() });
         }
         for (index, event) in self.events.iter().enumerate() {
-            check_name(event)?;
+            check_event_name(event)?;
             if self.events[..index].contains(event) {
                 let event = event.clone();
                 return Err(ServiceError::DuplicateEvent { service: service(), event });
@@ -115,8 +116,17 @@ impl ServiceSpec {
     }
 }
 
+/// As [`check_name`]; but dots may stand between other characters.
+fn check_event_name(name: &str) -> Result<(), ServiceError> {
+    let bad = || ServiceError::BadName { name: name.into() };
+    if name.len() > NAME_MAX {
+        return Err(bad());
+    }
+    name.split('.').try_for_each(check_name).map_err(|_| bad())
+}
+
 /// Names appear unchanged in URLs, `StatsD` lines and labels, so they have one plain alphabet.
-pub(crate) fn check_name(name: &str) -> Result<(), ServiceError> {
+fn check_name(name: &str) -> Result<(), ServiceError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(plain) {
         return Err(ServiceError::BadName { name: name.into() });

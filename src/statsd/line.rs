@@ -62,7 +62,7 @@ impl<'a> Line<'a> {
         if line.starts_with(b"_e{") || line.starts_with(b"_sc|") {
             return Err(RejectionReason::UnsupportedType);
         }
-        let (name, rest) = split_at(line, b':').ok_or(RejectionReason::Malformed)?;
+        let (name, rest) = name(line).ok_or(RejectionReason::Malformed)?;
         let (texts, rest) = split_at(rest, b'|').ok_or(RejectionReason::Malformed)?;
         let mut sections = rest.split(|&byte| byte == b'|');
         let kind = kind(sections.next().unwrap_or_default())?;
@@ -73,10 +73,9 @@ impl<'a> Line<'a> {
         for section in sections {
             match section {
                 [b'@', text @ ..] if rate.is_none() => rate = Some(sample_rate(text)?),
-                // What DogStatsD adds for others: tags, a container, an environment, the number
-                // of tags that is wanted, and a timestamp (an event counts when it comes in).
-                [b'#' | b'T', ..] | [b'c' | b'e', b':', ..] => {}
-                extension if extension.starts_with(b"card:") => {}
+                // What DogStatsD adds for others, today or one day: tags, a container, a timestamp (an
+                // event counts when it comes in) …
+                [first, ..] if *first == b'#' || first.is_ascii_alphabetic() => {}
                 _ => return Err(RejectionReason::Malformed),
             }
         }
@@ -85,7 +84,8 @@ impl<'a> Line<'a> {
         Ok(Self { name, kind, values, amount: sum.sampled(rate)?, rate })
     }
 
-    /// What comes before the first colon: `SERVICE.EVENT`, or a service alone.
+    /// `SERVICE.EVENT`, or a service alone: what comes before the first colon, without the tags that
+    /// some dialects put there.
     #[must_use]
     pub fn name(&self) -> &'a [u8] {
         self.name
@@ -134,6 +134,20 @@ impl<'a> Line<'a> {
 pub fn lines(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
     let whole = datagram.split(|&byte| byte == b'\n');
     whole.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty())
+}
+
+/// The name of a line, without tags, and what comes after its colon. The tags of other dialects stand
+/// in the name: `name,tag=v:1|c` (Influx), `name#tag=v:1|c` (Librato), `name[tag=v]:1|c` (`SignalFx`).
+#[inline]
+fn name(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let index = line.iter().position(|byte| matches!(byte, b':' | b',' | b'#' | b'['))?;
+    let (name, rest) = (&line[..index], &line[index + 1..]);
+    let rest = match line[index] {
+        b':' => rest,
+        b'[' => split_at(rest, b']')?.1.strip_prefix(b":")?,
+        _ => split_at(rest, b':')?.1,
+    };
+    Some((name, rest))
 }
 
 fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
@@ -214,6 +228,17 @@ mod tests {
             ("s.e:1.5:2.5|ms|@0.5", (Timer, 4, 0.0)),
             ("s.e:17|h", (Distribution, 1, 0.0)),
             ("s.e:17:18:19|d|#a", (Distribution, 3, 0.0)),
+            ("s.e:-0|c", (Counter, 0, 0.0)),
+            ("s.e:-0|ms", (Timer, 1, 0.0)),
+            ("s.e:9007199254740993|c", (Counter, (1 << 53) + 1, 0.0)),
+            ("s.e:9007199254740992:1|c", (Counter, (1 << 53) + 1, 0.0)),
+            // Sections that may come one day.
+            ("s.e:1|c|x", (Counter, 1, 0.0)),
+            ("s.e:1|c|x:1|@0.5|card:low", (Counter, 2, 0.0)),
+            // Tags of other dialects.
+            ("s.e,region=eu,host=a:2|c", (Counter, 2, 0.0)),
+            ("s.e#region=eu:2|c", (Counter, 2, 0.0)),
+            ("s.e[region=eu,url=http://a]:2|c|@0.5", (Counter, 4, 0.0)),
         ] {
             assert_eq!(parsed(line), Ok(expected), "{line}");
         }
@@ -240,7 +265,11 @@ mod tests {
             ("s.e: 1|c", Malformed),
             ("s.e:1|c ", Malformed),
             ("s.e:1|c|", Malformed),
-            ("s.e:1|c|x", Malformed),
+            ("s.e:1|c|1", Malformed),
+            ("s.e,a=b", Malformed),
+            ("s.e[a=b:1|c", Malformed),
+            ("s.e[a=b]f:1|c", Malformed),
+            (",a=b:1|c", Malformed),
             ("s.e:1|c|@", Malformed),
             ("s.e:1|c|@0", Malformed),
             ("s.e:1|c|@1.5", Malformed),
@@ -248,7 +277,8 @@ mod tests {
             ("s.e:1|c|@0.5|@0.5", Malformed),
             ("s.e:1|c|@1e-300", Malformed),
             ("s.e:x|ms", Malformed),
-            ("s.e:9007199254740992:1|c", Malformed),
+            ("s.e:9223372036854775807:1|c", Malformed),
+            ("s.e:9007199254740993|c|@0.5", Malformed),
             ("s.e:-1|c", Negative),
             ("s.e:1:-1|c", Negative),
             ("s.e:-3|ms", Negative),

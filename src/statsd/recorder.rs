@@ -1,12 +1,13 @@
 //! Records the lines of datagrams on meters and timers.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 
 use super::refusals::Refusals;
 use super::resolve::{admit, resolve};
 use super::{Amount, Kind, Line, lines};
-use crate::fleet::{AutoRegister, Registry, RejectionReason, Rejections, Services, Target};
+use crate::fleet::{AutoRegister, Registry, RejectionReason, Services, Target};
 
 /// A carried fraction this close to a whole event counts as one. This makes up for what floating
 /// point loses: ten times 0.1 is one event.
@@ -21,6 +22,8 @@ const SLACK: f64 = 1e-6;
 pub(super) struct Recorder {
     registry: Registry,
     auto_register: Option<AutoRegister>,
+    /// Lines that begin with one of these are counted as ignored, unless they can be recorded.
+    ignored: Arc<[String]>,
     refusals: Refusals,
     /// The registry's services when it was last looked at. While they are held here, each change
     /// of the registry makes new ones, so none goes unnoticed.
@@ -43,16 +46,18 @@ struct Known {
 }
 
 impl Known {
-    fn record(&mut self, line: &Line<'_>) {
+    /// Records a line. Returns whether its duration was kept, or it had none.
+    fn record(&mut self, line: &Line<'_>) -> bool {
         if line.kind() == Kind::Counter || self.target.timer.is_none() {
             let events = self.whole_events(line.amount());
             self.target.record(events);
-            return;
+            return line.kind() != Kind::Timer;
         }
         for ms in line.values() {
             let events = self.whole_events(line.events_per_value());
             self.target.record_ms(ms, events);
         }
+        true
     }
 
     /// The whole events of `amount` and of the fractions carried so far. At any time, what was
@@ -75,13 +80,15 @@ impl Recorder {
     pub(super) fn new(
         registry: Registry,
         auto_register: Option<AutoRegister>,
-        rejections: Rejections,
+        ignored: Arc<[String]>,
+        refusals: Refusals,
     ) -> Self {
         Self {
             services: registry.services(),
             registry,
             auto_register,
-            refusals: Refusals::new(rejections),
+            ignored,
+            refusals,
             generation: 0,
             known: HashMap::default(),
             sweep_at: 1024,
@@ -114,9 +121,24 @@ impl Recorder {
         }
         for line in lines(whole) {
             if let Err(reason) = self.record_line(line) {
-                self.refusals.refuse(reason, line);
+                self.refuse(reason, line);
             }
         }
+    }
+
+    /// Counts a piece of input that can't be used.
+    pub(super) fn refuse(&self, reason: RejectionReason, line: &[u8]) {
+        let reason = if self.is_ignored(line) { RejectionReason::Ignored } else { reason };
+        self.refusals.refuse(reason, line);
+    }
+
+    fn is_ignored(&self, name: &[u8]) -> bool {
+        self.ignored.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
+    }
+
+    /// Logs that nothing could be received.
+    pub(super) fn failed(&self, error: &io::Error) {
+        self.refusals.failed(error);
     }
 
     /// Counts datagrams that the kernel dropped.
@@ -130,8 +152,7 @@ impl Recorder {
             Some(known) if known.generation == self.generation => known,
             _ => self.resolve(line.name())?,
         };
-        known.record(&line);
-        Ok(())
+        if known.record(&line) { Ok(()) } else { Err(RejectionReason::Untimed) }
     }
 
     /// Resolves a name that is new, or was last resolved before the registry changed.
@@ -139,8 +160,8 @@ impl Recorder {
     fn resolve(&mut self, name: &[u8]) -> Result<&mut Known, RejectionReason> {
         use RejectionReason::{UnknownEvent, UnknownService};
         let target = match (resolve(&self.services, name), self.auto_register) {
-            (Err(UnknownService | UnknownEvent), Some(caps)) => {
-                let admitted = admit(&self.registry, name, caps);
+            (Err(UnknownService | UnknownEvent), Some(caps)) if !self.is_ignored(name) => {
+                let admitted = admit(&self.registry, name, caps, &self.refusals);
                 self.look_for_changes();
                 admitted
             }
@@ -161,14 +182,24 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::Service;
+    use crate::{Rejections, Service};
+
+    fn recorder_for(
+        registry: &Registry,
+        caps: Option<AutoRegister>,
+        rejections: &Rejections,
+    ) -> Recorder {
+        let ignored = Arc::new(["datadog.".to_owned()]);
+        Recorder::new(registry.clone(), caps, ignored, Refusals::new(rejections.clone()))
+    }
 
     fn recorder(auto_register: Option<AutoRegister>) -> (Recorder, Registry, Rejections) {
         let registry = Registry::new();
         let service = Service::builder("s").event("first").event("second").build().unwrap();
         registry.register(service).unwrap();
         let rejections = Rejections::new();
-        (Recorder::new(registry.clone(), auto_register, rejections.clone()), registry, rejections)
+        let recorder = recorder_for(&registry, auto_register, &rejections);
+        (recorder, registry, rejections)
     }
 
     fn total(registry: &Registry, service: &str, event: &str) -> u64 {
@@ -190,6 +221,8 @@ mod tests {
             (RejectionReason::UnsupportedType, 1),
             (RejectionReason::Negative, 1),
             (RejectionReason::TooLong, 0),
+            // `first` has counted it.
+            (RejectionReason::Untimed, 1),
         ] {
             assert_eq!(rejections.get(reason), count, "{reason}");
         }
@@ -214,7 +247,8 @@ mod tests {
         let registry = Registry::new();
         let service = Service::builder("s").timed_event("timed").event("plain").build().unwrap();
         let service = registry.register(service).unwrap();
-        let mut recorder = Recorder::new(registry, None, Rejections::new());
+        let rejections = Rejections::new();
+        let mut recorder = recorder_for(&registry, None, &rejections);
         recorder.record(b"s.timed:10:30|ms\ns.timed:20|ms|@0.4\ns.plain:5|ms", false);
         recorder.record(b"s.timed:70|h\ns.timed:70|d", false);
         // Without a duration.
@@ -227,6 +261,7 @@ mod tests {
         assert_eq!(timer.distribution().min().map(|min| min.as_millis()), Some(10));
         assert_eq!(timer.since_start().max(), Some(Duration::from_secs(3600)));
         assert_eq!(service.meter("plain").unwrap().snapshot().total(), 1);
+        assert_eq!(rejections.get(RejectionReason::Untimed), 1);
     }
 
     #[test]
@@ -262,13 +297,57 @@ mod tests {
         let caps = AutoRegister::new().max_services(2).max_events(3);
         let (mut recorder, registry, rejections) = recorder(Some(caps));
         recorder.record(b"s.third:1|c\ns.fourth:1|c\nt.first:1|c\nt.first:2|c\nu:1|c", false);
-        recorder.record(b"s.third:1|c\nt.a.b:1|c\nt..:1|c\ns.first:1|c", false);
+        recorder.record(b"s.third:1|c\nt.a..b:1|c\nt..:1|c\ns.first:1|c", false);
         assert_eq!(total(&registry, "s", "third"), 2);
         assert_eq!(total(&registry, "t", "first"), 3);
         assert_eq!(total(&registry, "s", "first"), 1);
         assert_eq!(rejections.get(RejectionReason::OverCap), 2, "s.fourth and u");
         assert_eq!(rejections.get(RejectionReason::Malformed), 2);
         assert_eq!(registry.services().len(), 2);
+    }
+
+    #[test]
+    fn event_is_what_comes_after_the_first_dot() {
+        let caps = AutoRegister::new();
+        for auto_register in [None, Some(caps)] {
+            let (mut recorder, registry, rejections) = recorder(auto_register);
+            let event = "gunicorn.request.status.200";
+            if auto_register.is_none() {
+                let service = Service::builder("data-api").event(event).build().unwrap();
+                registry.register(service).unwrap();
+                recorder.look_for_changes();
+            }
+            recorder.record(b"data-api.gunicorn.request.status.200:1|c", false);
+            assert_eq!(total(&registry, "data-api", event), 1);
+            assert_eq!(rejections.iter().map(|(_, count)| count).sum::<u64>(), 0);
+        }
+    }
+
+    #[test]
+    fn ignored_lines_are_counted_apart_whatever_they_are() {
+        let caps = AutoRegister::new();
+        for auto_register in [None, Some(caps)] {
+            let (mut recorder, registry, rejections) = recorder(auto_register);
+            let lines =
+                "datadog.dogstatsd.client.metrics:1|c|#client:py\ndatadog.x:1|g\ndatadog.x:";
+            recorder.record(lines.as_bytes(), false);
+            assert_eq!(rejections.get(RejectionReason::Ignored), 3);
+            assert_eq!(rejections.iter().map(|(_, count)| count).sum::<u64>(), 3);
+            assert_eq!(registry.services().len(), 1);
+            // Where it is described, it is meant.
+            registry.register(Service::builder("datadog").event("x").build().unwrap()).unwrap();
+            recorder.look_for_changes();
+            recorder.record(b"datadog.x:2|c", false);
+            assert_eq!(total(&registry, "datadog", "x"), 2);
+        }
+    }
+
+    #[test]
+    fn tags_of_other_dialects_make_no_other_name() {
+        let (mut recorder, registry, _) = recorder(None);
+        recorder.record(b"s.first,a=1:1|c\ns.first#a=2:1|c\ns.first[a=3]:1|c\ns.first:1|c", false);
+        assert_eq!(total(&registry, "s", "first"), 4);
+        assert_eq!(recorder.known.len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The name of a line to the event that it stands for.
 
+use super::refusals::Refusals;
 use crate::fleet::{AutoRegister, Registry, RejectionReason, Service};
 use crate::fleet::{ServiceError, Services, Target};
 
@@ -16,6 +17,7 @@ pub(super) fn admit(
     registry: &Registry,
     name: &[u8],
     caps: AutoRegister,
+    refusals: &Refusals,
 ) -> Result<Target, RejectionReason> {
     let (service, event) = split(name)?;
     if let Some(known) = registry.get(service)
@@ -31,11 +33,12 @@ pub(super) fn admit(
         // The name is longer than a service's or an event's may be.
         _ => RejectionReason::Malformed,
     })?;
-    tracing::info!(service, event, "admitted");
+    refusals.admitted(service, event);
     target(&admitted, event)
 }
 
-/// `SERVICE.EVENT`, or `SERVICE` alone.
+/// `SERVICE.EVENT`, or `SERVICE` alone. The event is all that comes after the first dot, so it may
+/// have dots, too.
 fn split(name: &[u8]) -> Result<(&str, Option<&str>), RejectionReason> {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let name = str::from_utf8(name).ok().filter(|name| name.as_bytes().iter().all(plain));

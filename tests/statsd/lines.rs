@@ -50,7 +50,7 @@ fn mangled_lines_break_nothing() {
             read += 1;
             assert!(!line.name().is_empty());
             assert!((0.0..1.0).contains(&line.amount().fraction), "{line:?}");
-            assert!(line.amount().whole <= 1 << 53, "{line:?}");
+            assert!(i64::try_from(line.amount().whole).is_ok(), "{line:?}");
             assert!(line.values().all(|value| value >= 0.0 && value.is_finite()), "{line:?}");
             assert!(line.values().count() > 0, "{line:?}");
         }

@@ -2,8 +2,8 @@
 
 use tickring::statsd::{Kind, Line, lines};
 
-/// Up to here whole numbers are exact in JSON.
-const MAX: u64 = 1 << 53;
+/// Up to here totals are exact.
+const MAX: u64 = i64::MAX as u64;
 
 pub(crate) fn check(datagram: &[u8]) {
     let mut read = 0;
@@ -26,15 +26,18 @@ fn check_line(line: &[u8]) {
     }
     let Ok(parsed) = parsed else { return };
     let name = parsed.name();
-    assert!(!name.is_empty() && !name.contains(&b':') && line.starts_with(name));
+    assert!(!name.is_empty() && line.starts_with(name));
+    assert!(!name.iter().any(|byte| b":,#[".contains(byte)), "{name:?}");
     let amount = parsed.amount();
     assert!(amount.whole <= MAX && (0.0..1.0).contains(&amount.fraction), "{amount:?}");
     let values: Vec<f64> = parsed.values().collect();
     assert!(!values.is_empty());
     assert!(values.iter().all(|value| value.is_finite() && *value >= 0.0), "{values:?}");
     // Packed values are so many lines of their own.
-    let packed = line[name.len() + 1..].split(|&byte| byte == b'|').next().unwrap_or_default();
-    assert_eq!(values.len(), packed.split(|&byte| byte == b':').count());
+    if line[name.len()] == b':' {
+        let packed = line[name.len() + 1..].split(|&byte| byte == b'|').next().unwrap_or_default();
+        assert_eq!(values.len(), packed.split(|&byte| byte == b':').count());
+    }
     // Without a sample rate, each value of a timer or distribution is one event.
     if parsed.kind() != Kind::Counter && !line.contains(&b'@') {
         assert_eq!((amount.whole, amount.fraction), (values.len() as u64, 0.0));
@@ -50,7 +53,7 @@ fn plain_counter(line: &[u8]) -> Option<(&[u8], u64)> {
     if name.is_empty() || !name.iter().all(plain) || name.starts_with(b"_") {
         return None;
     }
-    if digits.is_empty() || digits.len() > 15 || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
     Some((name, std::str::from_utf8(digits).ok()?.parse().ok()?))

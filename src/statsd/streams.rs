@@ -1,0 +1,228 @@
+//! The work of a thread that receives on the connections of one listener.
+//!
+//! One thread serves all of them, since a line takes far less than a microsecond. So a slow connection
+//! costs nothing but its place: the number of places is bounded, and so is the time for a piece.
+
+use std::io::{self, Read};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::frames::{Frames, Framing, LONGEST, TooLong};
+use super::listener::End;
+use super::recorder::Recorder;
+use super::unix_socket::UnixStreamSocket;
+use crate::fleet::RejectionReason;
+
+/// The most connections at a time.
+const PLACES: usize = 256;
+/// How long a line or a frame may take from its first byte to its last.
+const SLOW: Duration = Duration::from_secs(10);
+/// How many times a connection is read after the end has come: 4 MiB.
+const LAST_READS: usize = 64;
+/// The pause after an error that isn't expected.
+const REST: Duration = Duration::from_millis(100);
+
+/// Where connections come from. Neither accepting nor reading waits.
+pub(super) trait Accept: AsFd {
+    type Stream: Read + AsFd;
+
+    fn accept(&self) -> io::Result<Self::Stream>;
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = Self::accept(self)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    }
+}
+
+impl Accept for UnixStreamSocket {
+    type Stream = UnixStream;
+
+    fn accept(&self) -> io::Result<UnixStream> {
+        let stream = Self::accept(self)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    }
+}
+
+/// Receives on a listener's connections until the end.
+pub(super) fn run<A: Accept>(listener: A, framing: Framing, recorder: Recorder, end: &End) {
+    let bytes = vec![0; LONGEST].into();
+    Worker { listener, framing, recorder, connections: Vec::new(), bytes }.run(end);
+}
+
+struct Worker<A: Accept> {
+    listener: A,
+    framing: Framing,
+    recorder: Recorder,
+    connections: Vec<Connection<A::Stream>>,
+    /// What is read from a connection at a time.
+    bytes: Box<[u8]>,
+}
+
+struct Connection<S> {
+    stream: S,
+    frames: Frames,
+    last_read: Instant,
+    /// When the piece that is not complete yet has begun.
+    begun: Option<Instant>,
+}
+
+/// What became of a connection.
+#[derive(PartialEq, Eq)]
+enum State {
+    /// It has sent something.
+    Read,
+    /// It has nothing to be read.
+    Idle,
+    /// It is over.
+    Ended,
+}
+
+impl<A: Accept> Worker<A> {
+    fn run(&mut self, end: &End) {
+        while !end.has_come() {
+            self.sleep(end);
+            self.recorder.look_for_changes();
+            self.accept();
+            self.read_all();
+            self.close_slow(Instant::now());
+        }
+        // What was sent before the end is counted.
+        for _ in 0..LAST_READS {
+            if !(self.accept() | self.read_all()) {
+                break;
+            }
+        }
+    }
+
+    /// Waits for a connection, for bytes, for the end, or for a piece to become too slow.
+    fn sleep(&self, end: &End) {
+        let begun = self.connections.iter().filter_map(|connection| connection.begun).min();
+        let timeout = begun.map_or(PollTimeout::NONE, |begun| {
+            let left = SLOW.saturating_sub(begun.elapsed()) + Duration::from_millis(1);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut fds = vec![readable(end.wake_fd.as_fd()), readable(self.listener.as_fd())];
+        fds.extend(self.connections.iter().map(|connection| readable(connection.stream.as_fd())));
+        // Whatever it returns, what can be read is read next.
+        let _ready = poll(&mut fds, timeout);
+    }
+
+    /// Accepts what waits, for at most as many as there are places. Returns whether there was any.
+    fn accept(&mut self) -> bool {
+        for accepted in 0..PLACES {
+            match self.listener.accept() {
+                Ok(stream) => self.admit(stream),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return accepted > 0,
+                // A client that has gone already.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.recorder.failed(&error);
+                    thread::sleep(REST);
+                    return accepted > 0;
+                }
+            }
+        }
+        true
+    }
+
+    /// Gives a connection a place, if need be that of the one that has sent nothing for longest.
+    fn admit(&mut self, stream: A::Stream) {
+        if self.connections.len() >= PLACES {
+            let ages = self.connections.iter().enumerate();
+            let longest = ages.min_by_key(|(_, connection)| connection.last_read);
+            if let Some((index, _)) = longest {
+                let connection = self.connections.swap_remove(index);
+                self.close(&connection);
+            }
+        }
+        let frames = Frames::new(self.framing);
+        self.connections.push(Connection {
+            stream,
+            frames,
+            last_read: Instant::now(),
+            begun: None,
+        });
+    }
+
+    /// Reads each connection once. Returns whether any had sent something.
+    fn read_all(&mut self) -> bool {
+        let (mut any, mut index) = (false, 0);
+        while index < self.connections.len() {
+            let state = self.read(index);
+            any |= state == State::Read;
+            if state == State::Ended {
+                drop(self.connections.swap_remove(index));
+            } else {
+                index += 1;
+            }
+        }
+        any
+    }
+
+    fn read(&mut self, index: usize) -> State {
+        let Self { connections, recorder, bytes, .. } = self;
+        let connection = &mut connections[index];
+        match connection.stream.read(bytes) {
+            Ok(0) => {
+                match connection.frames.last_line() {
+                    Some(line) => recorder.record(line, false),
+                    None => self.close(&self.connections[index]),
+                }
+                State::Ended
+            }
+            Ok(length) => {
+                let now = Instant::now();
+                let taken = connection.frames.take(&bytes[..length], |piece| {
+                    recorder.record(piece, false);
+                });
+                connection.last_read = now;
+                match taken {
+                    Err(TooLong) => {
+                        recorder.refuse(RejectionReason::TooLong, b"");
+                        return State::Ended;
+                    }
+                    Ok(_) if !connection.frames.has_begun() => connection.begun = None,
+                    // The next piece has begun.
+                    Ok(true) => connection.begun = Some(now),
+                    Ok(false) => connection.begun = connection.begun.or(Some(now)),
+                }
+                State::Read
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => State::Idle,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => State::Idle,
+            // Reset by the client.
+            Err(_) => {
+                self.close(&self.connections[index]);
+                State::Ended
+            }
+        }
+    }
+
+    fn close_slow(&mut self, now: Instant) {
+        let slow = |begun: Instant| now.saturating_duration_since(begun) >= SLOW;
+        let slow = self.connections.extract_if(.., |connection| connection.begun.is_some_and(slow));
+        for connection in slow.collect::<Vec<_>>() {
+            self.close(&connection);
+        }
+    }
+
+    /// Counts the piece that a connection leaves unfinished.
+    fn close(&self, connection: &Connection<A::Stream>) {
+        if connection.frames.has_begun() {
+            self.recorder.refuse(RejectionReason::Malformed, b"");
+        }
+    }
+}
