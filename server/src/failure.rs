@@ -25,15 +25,13 @@ pub(crate) enum Failure {
     },
     /// The system refused something else.
     System { doing: &'static str, error: io::Error },
-    /// A second signal came before everything was stopped.
-    SecondSignal,
 }
 
 impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(_) | Self::Service(_) => ExitCode::from(2),
-            Self::Bind { .. } | Self::System { .. } | Self::SecondSignal => ExitCode::from(1),
+            Self::Bind { .. } | Self::System { .. } => ExitCode::from(1),
         }
     }
 }
@@ -50,9 +48,6 @@ impl fmt::Display for Failure {
                 write!(f, "can't listen on {socket} (wanted by {wanted_by}): {error}")
             }
             Self::System { doing, error } => write!(f, "{doing}: {error}"),
-            Self::SecondSignal => {
-                f.write_str("stopped by a second signal before requests in flight had finished")
-            }
         }
     }
 }
@@ -63,7 +58,6 @@ impl std::error::Error for Failure {
             Self::Settings(error) => Some(error),
             Self::Service(error) => Some(error),
             Self::Bind { error, .. } | Self::System { error, .. } => Some(error),
-            Self::SecondSignal => None,
         }
     }
 }
@@ -86,7 +80,7 @@ pub(crate) enum SettingsError {
     /// The file is wrong.
     Config(ConfigError),
     /// A variable of the environment has a value that can't be read.
-    Variable { name: &'static str, value: String, expected: &'static str },
+    Variable { name: &'static str, value: String, wrong: String },
     /// Two flags, or two variables, say the opposite of each other.
     Contradiction { names: [&'static str; 2] },
     /// The server's own service is none of the services.
@@ -101,8 +95,8 @@ impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(error) => error.fmt(f),
-            Self::Variable { name, value, expected } => {
-                write!(f, "{name} is {value:?}: it must be {expected}")
+            Self::Variable { name, value, wrong } => {
+                write!(f, "{name} is {value:?}: {wrong}")
             }
             Self::Contradiction { names: [first, second] } => {
                 write!(f, "{first} and {second} contradict each other: give one of them")

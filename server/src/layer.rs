@@ -1,14 +1,17 @@
 //! What one source of settings says. The flags, the environment and the file are such sources.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
 use crate::config::{Config, Udp};
 use crate::failure::SettingsError;
+use crate::log::LogFormat;
+use crate::values::{self, Prefixes};
 
 /// The settings of one source; `None` where it says nothing. A new setting is a field here, with
 /// its flag, a line in each function below, and what [`Settings`](crate::settings::Settings) makes
@@ -17,28 +20,37 @@ use crate::failure::SettingsError;
 #[allow(clippy::doc_markdown)] // The help is plain text.
 pub(crate) struct Layer {
     /// HTTP address [default: 127.0.0.1:8003]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = values::address)]
     pub(crate) listen: Option<SocketAddr>,
     /// The server's own service [default: admin-api]
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Option<String>,
     /// Also open each service's own port on loopback
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(action = ArgAction::Set, hide_possible_values = true, value_name = "BOOL")]
+    #[arg(action = ArgAction::Set, value_parser = values::switch, value_name = "BOOL")]
     pub(crate) service_ports: Option<bool>,
     /// StatsD address [default: 127.0.0.1:8125]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = values::address)]
     pub(crate) statsd_udp: Option<SocketAddr>,
     /// Receive no StatsD over UDP
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(action = ArgAction::Set, hide_possible_values = true, value_name = "BOOL")]
+    #[arg(action = ArgAction::Set, value_parser = values::switch, value_name = "BOOL")]
     pub(crate) no_statsd: Option<bool>,
-    /// Unix datagram socket to receive StatsD on
+    /// Unix datagram socket for StatsD (or @NAME)
     #[arg(long, value_name = "PATH")]
     pub(crate) statsd_unix: Option<PathBuf>,
+    /// TCP address for StatsD, a line each [default: none]
+    #[arg(long, value_name = "ADDR", value_parser = values::address, hide_short_help = true)]
+    pub(crate) statsd_tcp: Option<SocketAddr>,
+    /// Unix stream socket for DogStatsD's frames
+    #[arg(long, value_name = "PATH", hide_short_help = true)]
+    pub(crate) statsd_unix_stream: Option<PathBuf>,
+    /// Count lines with these prefixes as ignored [default: datadog.]
+    #[arg(long, value_name = "A,B", value_parser = values::prefixes, hide_short_help = true)]
+    pub(crate) statsd_ignore: Option<Prefixes>,
     /// Register unknown services and events
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(action = ArgAction::Set, hide_possible_values = true, value_name = "BOOL")]
+    #[arg(action = ArgAction::Set, value_parser = values::switch, value_name = "BOOL")]
     pub(crate) auto_register: Option<bool>,
     /// Most services in total [default: 256]
     #[arg(long, value_name = "N")]
@@ -46,29 +58,42 @@ pub(crate) struct Layer {
     /// Most events of a service [default: 64]
     #[arg(long, value_name = "N")]
     pub(crate) max_events: Option<usize>,
+    /// Forget registered ones that are idle so long; 0: never [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = values::duration, hide_short_help = true)]
+    pub(crate) forget_after: Option<Duration>,
+    /// Form of the log: text or json [default: text]
+    #[arg(long, value_name = "FORM", hide_short_help = true)]
+    pub(crate) log_format: Option<LogFormat>,
 }
 
-/// What a variable must be.
-const ADDRESS: &str = "an address such as 127.0.0.1:8003";
-const SWITCH: &str = "true or false";
-const NUMBER: &str = "a whole number";
+/// The variable that names the file.
+pub(crate) const CONFIG: &str = "TICKRING_CONFIG";
 
 impl Layer {
     /// What the environment says. `variable` looks a variable up by its name.
     pub(crate) fn from_environment(
-        variable: impl Fn(&str) -> Option<OsString>,
+        variable: impl Fn(&'static str) -> Option<OsString>,
     ) -> Result<Self, SettingsError> {
-        let look_up = &variable;
+        // An empty variable is one that isn't set: a unit or a container file can't remove one.
+        let set = |name| variable(name).filter(|value| !value.is_empty());
         let layer = Self {
-            listen: parsed(look_up, "TICKRING_LISTEN", ADDRESS)?,
-            service: parsed(look_up, "TICKRING_SERVICE", "a service's name")?,
-            service_ports: parsed(look_up, "TICKRING_SERVICE_PORTS", SWITCH)?,
-            statsd_udp: parsed(look_up, "TICKRING_STATSD_UDP", ADDRESS)?,
-            no_statsd: parsed(look_up, "TICKRING_NO_STATSD", SWITCH)?,
-            statsd_unix: variable("TICKRING_STATSD_UNIX").map(PathBuf::from),
-            auto_register: parsed(look_up, "TICKRING_AUTO_REGISTER", SWITCH)?,
-            max_services: parsed(look_up, "TICKRING_MAX_SERVICES", NUMBER)?,
-            max_events: parsed(look_up, "TICKRING_MAX_EVENTS", NUMBER)?,
+            listen: parsed(set, "TICKRING_LISTEN", values::address)?,
+            service: parsed(set, "TICKRING_SERVICE", |name| Ok(name.to_owned()))?,
+            service_ports: parsed(set, "TICKRING_SERVICE_PORTS", values::switch)?,
+            statsd_udp: parsed(set, "TICKRING_STATSD_UDP", values::address)?,
+            no_statsd: parsed(set, "TICKRING_NO_STATSD", values::switch)?,
+            statsd_unix: set("TICKRING_STATSD_UNIX").map(PathBuf::from),
+            statsd_tcp: parsed(set, "TICKRING_STATSD_TCP", values::address)?,
+            statsd_unix_stream: set("TICKRING_STATSD_UNIX_STREAM").map(PathBuf::from),
+            // Here the empty text has a meaning: nothing is ignored.
+            statsd_ignore: parsed(&variable, "TICKRING_STATSD_IGNORE", values::prefixes)?,
+            auto_register: parsed(set, "TICKRING_AUTO_REGISTER", values::switch)?,
+            max_services: parsed(set, "TICKRING_MAX_SERVICES", number)?,
+            max_events: parsed(set, "TICKRING_MAX_EVENTS", number)?,
+            forget_after: parsed(set, "TICKRING_FORGET_AFTER", values::duration)?,
+            log_format: parsed(set, "TICKRING_LOG_FORMAT", |text| {
+                text.parse().map_err(|_| "it must be text or json".to_owned())
+            })?,
         };
         layer.with_one_udp(["TICKRING_STATSD_UDP", "TICKRING_NO_STATSD"])
     }
@@ -93,9 +118,14 @@ impl Layer {
             statsd_udp,
             no_statsd,
             statsd_unix: statsd.unix.clone(),
+            statsd_tcp: statsd.tcp,
+            statsd_unix_stream: statsd.unix_stream.clone(),
+            statsd_ignore: statsd.ignore.clone().map(Prefixes),
             auto_register: statsd.auto_register,
             max_services: statsd.max_services,
             max_events: statsd.max_events,
+            forget_after: statsd.forget_after,
+            log_format: server.log_format,
         }
     }
 
@@ -108,9 +138,14 @@ impl Layer {
             statsd_udp: self.statsd_udp.or(lower.statsd_udp),
             no_statsd: self.no_statsd.or(lower.no_statsd),
             statsd_unix: self.statsd_unix.or(lower.statsd_unix),
+            statsd_tcp: self.statsd_tcp.or(lower.statsd_tcp),
+            statsd_unix_stream: self.statsd_unix_stream.or(lower.statsd_unix_stream),
+            statsd_ignore: self.statsd_ignore.or(lower.statsd_ignore),
             auto_register: self.auto_register.or(lower.auto_register),
             max_services: self.max_services.or(lower.max_services),
             max_events: self.max_events.or(lower.max_events),
+            forget_after: self.forget_after.or(lower.forget_after),
+            log_format: self.log_format.or(lower.log_format),
         }
     }
 
@@ -126,17 +161,34 @@ impl Layer {
 }
 
 /// The value of a variable; `None` if it isn't set.
-fn parsed<T: FromStr>(
-    variable: impl Fn(&str) -> Option<OsString>,
+fn parsed<T>(
+    variable: impl Fn(&'static str) -> Option<OsString>,
     name: &'static str,
-    expected: &'static str,
+    parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Option<T>, SettingsError> {
     let Some(value) = variable(name) else { return Ok(None) };
-    if let Some(Ok(parsed)) = value.to_str().map(str::parse) {
-        return Ok(Some(parsed));
-    }
-    let value = value.to_string_lossy().into_owned();
-    Err(SettingsError::Variable { name, value, expected })
+    // What is not UTF-8 is no value, and is shown as what it resembles.
+    let text = value.to_string_lossy();
+    parse(&text).map(Some).map_err(|wrong| {
+        let value = text.clone().into_owned();
+        SettingsError::Variable { name, value, wrong }
+    })
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "it must be a whole number".into())
+}
+
+/// All variables that the program reads.
+pub(crate) fn known_variables() -> Vec<&'static str> {
+    let asked = RefCell::new(vec![CONFIG]);
+    let ask = |name| {
+        asked.borrow_mut().push(name);
+        None
+    };
+    // Without a value there is nothing to be wrong.
+    let _nothing = Layer::from_environment(ask);
+    asked.into_inner()
 }
 
 #[cfg(test)]
@@ -154,9 +206,14 @@ mod tests {
         let layer = environment(&[
             ("TICKRING_LISTEN", "[::1]:1"),
             ("TICKRING_SERVICE", "a"),
-            ("TICKRING_SERVICE_PORTS", "true"),
-            ("TICKRING_NO_STATSD", "true"),
+            ("TICKRING_SERVICE_PORTS", "yes"),
+            ("TICKRING_NO_STATSD", "1"),
             ("TICKRING_STATSD_UNIX", "/s"),
+            ("TICKRING_STATSD_TCP", "localhost:2"),
+            ("TICKRING_STATSD_UNIX_STREAM", "@t"),
+            ("TICKRING_STATSD_IGNORE", "a., b"),
+            ("TICKRING_FORGET_AFTER", "2m"),
+            ("TICKRING_LOG_FORMAT", "json"),
             ("TICKRING_AUTO_REGISTER", "false"),
             ("TICKRING_MAX_SERVICES", "2"),
             ("TICKRING_MAX_EVENTS", "3"),
@@ -168,9 +225,14 @@ mod tests {
             statsd_udp: None,
             no_statsd: Some(true),
             statsd_unix: Some("/s".into()),
+            statsd_tcp: Some("127.0.0.1:2".parse().unwrap()),
+            statsd_unix_stream: Some("@t".into()),
+            statsd_ignore: Some(Prefixes(vec!["a.".into(), "b".into()])),
             auto_register: Some(false),
             max_services: Some(2),
             max_events: Some(3),
+            forget_after: Some(Duration::from_secs(120)),
+            log_format: Some(LogFormat::Json),
         };
         assert_eq!(layer.unwrap(), expected);
         assert_eq!(environment(&[]).unwrap(), Layer::default());
@@ -178,6 +240,16 @@ mod tests {
         assert_eq!(expected.clone().or(Layer::default()), expected);
         let udp = environment(&[("TICKRING_STATSD_UDP", "127.0.0.1:1")]).unwrap();
         assert_eq!((udp.statsd_udp.unwrap().port(), udp.no_statsd), (1, Some(false)));
+    }
+
+    #[test]
+    fn empty_variable_is_one_that_is_not_set() {
+        let empty: Vec<_> = known_variables().into_iter().map(|name| (name, "")).collect();
+        let layer = environment(&empty).unwrap();
+        // But an empty list is a list.
+        let expected = Layer { statsd_ignore: Some(Prefixes::default()), ..Layer::default() };
+        assert_eq!(layer, expected);
+        assert!(known_variables().contains(&"TICKRING_LISTEN"));
     }
 
     #[test]
@@ -191,8 +263,8 @@ mod tests {
             ),
             (
                 "TICKRING_SERVICE_PORTS",
-                "yes",
-                "TICKRING_SERVICE_PORTS is \"yes\": it must be true or false",
+                "maybe",
+                "TICKRING_SERVICE_PORTS is \"maybe\": it must be true, yes, on or 1",
             ),
         ] {
             let error = environment(&[(name, value)]).unwrap_err();

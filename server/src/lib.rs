@@ -5,11 +5,16 @@
 //! | `cli` | the commands and their arguments |
 //! | `layer` | what one source of settings says: the flags, the environment or the file |
 //! | [`config`] | the configuration file |
+//! | `values` | how values are written |
 //! | `place` | finds the line of a key in the file |
 //! | `settings` | merges the sources, and checks the result |
 //! | `services` | makes the registry, and changes it when the file changes |
 //! | `sockets` | binds everything before anything is served |
-//! | `serve` | serves, reloads and stops |
+//! | `log` | the log, for which nothing waits |
+//! | `threads` | starts all threads, or fails |
+//! | `serve` | serves and stops |
+//! | `reload` | reads the file again |
+//! | `figures` | what the program adds to `/metrics` and `/health` |
 //! | `failure` | errors and exit codes |
 //!
 //! The code is a library so that tests and fuzzers reach its parts. Others should use the program:
@@ -19,35 +24,37 @@
 mod cli;
 pub mod config;
 mod failure;
+mod figures;
 mod layer;
+mod log;
 mod place;
+mod reload;
 mod serve;
 mod services;
 mod settings;
 mod sockets;
+mod threads;
+mod values;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, ServeArgs};
 use failure::Failure;
+use log::Log;
 use settings::{Settings, Sources};
 
 /// Runs the command of this process's arguments, and returns the exit code. Wrong arguments end the
 /// process with exit code 2.
 #[must_use]
 pub fn main() -> ExitCode {
+    let mut log = None;
     let done = match Cli::parse().command {
-        Command::Serve(args) => {
-            log_to_stderr();
-            Sources::of(args).map_err(Failure::from).and_then(serve::serve)
-        }
+        Command::Serve(args) => serve(args, &mut log),
         Command::CheckConfig { file } => check_config(file),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -56,34 +63,41 @@ pub fn main() -> ExitCode {
         }
         Command::Man { command } => manual_page(command.as_deref()),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // If the message can't be written, the exit code still reports the failure.
-            let _ = writeln!(io::stderr(), "tickring: {failure}");
-            failure.exit_code()
-        }
-    }
+    log::end(log, done.as_ref().err().map(ToString::to_string));
+    done.map_or_else(|failure| failure.exit_code(), |()| ExitCode::SUCCESS)
 }
 
-fn log_to_stderr() {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.from_env_lossy())
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        // A line that can't be written is lost. Reporting it on the same full disk would panic.
-        .log_internal_errors(false)
-        .init();
+/// Serves until a signal stops the program. The log is left running for the last message.
+fn serve(args: ServeArgs, log: &mut Option<Log>) -> Result<(), Failure> {
+    let sources = Sources::of(args)?;
+    let settings = Settings::settle(&sources)?;
+    threads::check(settings.threads())?;
+    let log = log.insert(Log::start(settings.log_format));
+    for unknown in Sources::unknown_variables() {
+        tracing::warn!("{unknown}");
+    }
+    serve::serve(sources, settings, log.lost())
 }
 
 fn check_config(file: PathBuf) -> Result<(), Failure> {
+    for unknown in Sources::unknown_variables() {
+        let _unwritable = writeln!(io::stderr(), "tickring: {unknown}");
+    }
     let shown = file.display().to_string();
     let settings = Settings::settle(&Sources::of_file(file)?)?;
     let services = settings.specs.len();
     let report = format!("{shown}: fine, {services} services on {}\n", settings.listen);
     print(report.as_bytes())
+}
+
+/// The settings that a configuration file makes, or the default ones, for tests to compare.
+///
+/// # Errors
+///
+/// If the file can't be used; the message says why.
+pub fn settings_of(file: Option<PathBuf>) -> Result<impl PartialEq + std::fmt::Debug, String> {
+    let sources = Sources { config: file, ..Sources::default() };
+    Settings::settle(&sources).map_err(|error| error.to_string())
 }
 
 fn manual_page(command: Option<&str>) -> Result<(), Failure> {

@@ -1,89 +1,168 @@
 //! `tickring serve`: from settings to the exit.
 
+use std::future::Future;
 use std::io;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use nix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use tickring::http::{RequestCounter, Router, Server};
 use tickring::statsd::{self, Listener};
-use tickring::{Registry, Rejections};
+use tickring::{Forgetting, Registry, Rejections};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::failure::Failure;
-use crate::services::{redescribe, registry};
+use crate::figures::{self, LastReload};
+use crate::log::LostLines;
+use crate::reload::Reloader;
+use crate::services::Described;
 use crate::settings::{Settings, Sources};
-use crate::sockets::Sockets;
+use crate::sockets::{Sockets, StatsdSockets};
+use crate::threads;
+
+/// The exit code if a second signal ends the program.
+const SECOND_SIGNAL: i32 = 1;
 
 /// Serves until a signal stops the program.
-pub(crate) fn serve(sources: Sources) -> Result<(), Failure> {
-    let settings = Settings::settle(&sources)?;
-    let registry = registry(&settings.specs)?;
+pub(crate) fn serve(sources: Sources, settings: Settings, lost: LostLines) -> Result<(), Failure> {
+    let services = Described::new(&settings.specs)?;
     let sockets = Sockets::bind(&settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(system("can't start threads"))?;
-    let served = runtime.block_on(run(sources, settings, registry, sockets));
+    tickring::start().map_err(system("can't start the clock's thread"))?;
+    let runtime = threads::runtime()?;
+    let reloader = Reloader { sources, settings, services, last: Arc::new(LastReload::now(true)) };
+    let served = runtime.block_on(run(reloader, sockets, lost));
     runtime.shutdown_background();
     served
 }
 
-async fn run(
-    sources: Sources,
-    settings: Settings,
-    registry: Registry,
-    sockets: Sockets,
-) -> Result<(), Failure> {
+async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<(), Failure> {
     let on = |kind| signal(kind).map_err(system("can't wait for signals"));
     let mut stop = StopSignals(on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let hangup = on(SignalKind::hangup())?;
+    end_at_second_signal().map_err(system("can't wait for signals"))?;
 
+    let settings = &reloader.settings;
+    let registry = reloader.services.registry().clone();
     let rejections = Rejections::new();
-    let router = Router::new(registry.clone(), &settings.service).rejections(rejections.clone());
+    let mut addresses = Vec::new();
+    let listeners = receive(settings, &registry, &rejections, sockets.statsd, &mut addresses)?;
+    let forgetting = settings.forgetting(&registry);
+    let router = Router::new(registry, &settings.service).rejections(rejections);
+    let router = figures::figures(router, lost, &reloader.last);
+    let router = figures::checks(router, &listeners);
     // Looked up for each request: a reload may give the service another first event.
     let requests = RequestCounter::first_event_of(&settings.service);
     let mut http = Server::new(router).count_requests(requests);
+    let mut own = String::new();
     for (listener, service) in sockets.http {
         let address = listener.local_addr().map_err(system("can't find out an address"))?;
         http = http.listen(listener, &service).map_err(system("can't listen"))?;
         tracing::info!("listening on http://{address} for {service}");
+        if service == settings.service {
+            own = format!("listening on http://{address}");
+        }
     }
-    let mut receiver = statsd::Config::new(registry.clone()).rejections(rejections);
+    for address in addresses {
+        tracing::info!("listening on {address} for StatsD");
+    }
+
+    let forgetting = forgetting.map(|forgetting| tokio::spawn(forget(forgetting)));
+    let reloading = tokio::spawn(reloader.run(hangup));
+    drop(notify_manager(move || {
+        sd_notify::notify(&[NotifyState::Status(&own), NotifyState::Ready])
+    }));
+    let shutdown = async {
+        stop.wait().await;
+        tracing::info!("draining; a second signal ends the program at once");
+        drop(notify_manager(|| sd_notify::notify(&[NotifyState::Stopping])));
+    };
+    let served = http.serve(shutdown).await.map_err(system("can't serve"));
+    reloading.abort();
+    forgetting.inspect(JoinHandle::abort);
+    // StatsD is received until here, so that events sent while HTTP drains are counted.
+    drop(listeners);
+    served
+}
+
+/// Starts a listener on each socket for `StatsD`, and adds where it listens to `addresses`.
+fn receive(
+    settings: &Settings,
+    registry: &Registry,
+    rejections: &Rejections,
+    sockets: StatsdSockets,
+    addresses: &mut Vec<String>,
+) -> Result<Vec<Arc<Listener>>, Failure> {
+    let mut config = statsd::Config::new(registry.clone())
+        .rejections(rejections.clone())
+        .ignore(settings.statsd_ignore.iter().cloned());
     if let Some(caps) = settings.auto_register {
-        receiver = receiver.auto_register(caps);
+        config = config.auto_register(caps);
     }
-    let mut statsd: Vec<Listener> = Vec::new();
+    let mut listeners = Vec::new();
+    let mut add = |listener: io::Result<Listener>| -> Result<Arc<Listener>, Failure> {
+        let listener = Arc::new(listener.map_err(system("can't receive StatsD"))?);
+        listeners.push(Arc::clone(&listener));
+        Ok(listener)
+    };
+    let address_unknown = system("can't find out an address");
     if let Some(socket) = sockets.udp {
-        let address = socket.local_addr().map_err(system("can't find out an address"))?;
-        let listener = receiver.udp(socket).map_err(system("can't receive StatsD"))?;
-        let buffer = listener.receive_buffer().unwrap_or_default();
-        tracing::info!("listening on udp://{address} for StatsD ({buffer} bytes of buffer)");
-        statsd.push(listener);
+        let address = socket.local_addr().map_err(address_unknown)?;
+        let buffer = add(config.udp(socket))?.receive_buffer().unwrap_or_default();
+        addresses.push(format!("udp://{address} ({buffer} bytes of buffer)"));
+    }
+    if let Some(listener) = sockets.tcp {
+        let address = listener.local_addr().map_err(address_unknown)?;
+        add(config.tcp(listener))?;
+        addresses.push(format!("tcp://{address} (a line each)"));
     }
     if let Some(socket) = sockets.unix {
         let path = socket.path().display().to_string();
-        statsd.push(receiver.unix(socket).map_err(system("can't receive StatsD"))?);
-        tracing::info!("listening on unix:{path} for StatsD");
+        add(config.unix(socket))?;
+        addresses.push(match queue_of_datagrams() {
+            Some(queue) => format!("unix:{path} (a queue of {queue} datagrams)"),
+            None => format!("unix:{path}"),
+        });
     }
+    if let Some(socket) = sockets.unix_stream {
+        let path = socket.path().display().to_string();
+        add(config.unix_stream(socket))?;
+        addresses.push(format!("unix-stream:{path} (frames with a length)"));
+    }
+    Ok(listeners)
+}
 
-    let reloading = tokio::spawn(reload(hangup, sources, settings, registry));
-    notify_manager(&[NotifyState::Ready]);
-    let (first_signal, drain) = tokio::sync::oneshot::channel();
-    let signals = async {
-        stop.wait().await;
-        tracing::info!("draining");
-        notify_manager(&[NotifyState::Stopping]);
-        let _gone = first_signal.send(());
-        stop.wait().await;
-    };
-    let shutdown = async { drop(drain.await) };
-    let served = tokio::select! {
-        served = http.serve(shutdown) => served.map_err(system("can't serve")),
-        () = signals => Err(Failure::SecondSignal),
-    };
-    reloading.abort();
-    // StatsD is received until here, so that events sent while HTTP drains are counted.
-    drop(statsd);
-    served
+/// The length of the kernel's queue of a Unix datagram socket, where the system shows it.
+fn queue_of_datagrams() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/sys/net/unix/max_dgram_qlen").ok()?;
+    text.trim().parse().ok()
+}
+
+/// Lets a second signal end the process from within its handler, whatever else is stuck.
+///
+/// The handlers that wait for signals are there already, so no first signal is lost.
+fn end_at_second_signal() -> io::Result<()> {
+    let signalled = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        // In this order: the first signal finds the flag unset, and sets it.
+        flag::register_conditional_shutdown(signal, SECOND_SIGNAL, Arc::clone(&signalled))?;
+        flag::register(signal, Arc::clone(&signalled))?;
+    }
+    Ok(())
+}
+
+/// Removes what nothing has happened to for long, and logs it.
+async fn forget(mut forgetting: Forgetting) {
+    loop {
+        tokio::time::sleep(forgetting.pause()).await;
+        let forgotten = forgetting.sweep();
+        if let Some((service, event)) = forgotten.last() {
+            let count = forgotten.len();
+            tracing::info!(count, service, event, "idle events forgotten, of which the last");
+        }
+    }
 }
 
 /// The signals that stop the program.
@@ -98,47 +177,20 @@ impl StopSignals {
     }
 }
 
-/// Reads the file again at each SIGHUP. If the file can't be used, the settings stay as they are.
-async fn reload(mut hangup: Signal, sources: Sources, mut settings: Settings, registry: Registry) {
-    while hangup.recv().await.is_some() {
-        notify_manager(&[NotifyState::Reloading, reloading_since()]);
-        match reread(&sources, &settings, &registry) {
-            Ok(new) => {
-                tracing::info!(services = registry.services().len(), "configuration read again");
-                settings = new;
-            }
-            Err(error) => tracing::error!("configuration not read again: {error}"),
+/// Notifies the service manager, if there is one. Only who awaits the result waits for a manager that
+/// is slow.
+pub(crate) fn notify_manager<F>(notify: F) -> impl Future<Output = ()> + use<F>
+where
+    F: FnOnce() -> io::Result<()> + Send + 'static,
+{
+    let sent = spawn_blocking(|| {
+        if let Err(error) = notify() {
+            tracing::warn!("can't notify the service manager: {error}");
         }
-        notify_manager(&[NotifyState::Ready]);
-    }
+    });
+    async { drop(sent.await) }
 }
 
-fn reread(sources: &Sources, old: &Settings, registry: &Registry) -> Result<Settings, Failure> {
-    let new = Settings::settle(sources)?.with_own_service_of(old)?;
-    redescribe(registry, &old.specs, &new.specs)?;
-    let fixed = Settings { specs: new.specs.clone(), ..old.clone() };
-    if fixed != new {
-        tracing::warn!("addresses, ports and caps stay unchanged until the next start");
-    }
-    Ok(fixed)
-}
-
-/// The time of the monotonic clock. `NotifyState::monotonic_usec_now` returns it too, but overflows
-/// 36 minutes after the machine's start where C's `time_t` has 32 bits.
-fn reloading_since() -> NotifyState<'static> {
-    match clock_gettime(ClockId::CLOCK_MONOTONIC) {
-        Ok(now) => NotifyState::MonotonicUsec(Duration::from(now).as_micros().cast_signed()),
-        Err(_) => NotifyState::Status("reloading"),
-    }
-}
-
-/// Notifies the service manager, if there is one.
-fn notify_manager(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!("can't notify the service manager: {error}");
-    }
-}
-
-fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Failure {
+fn system(doing: &'static str) -> impl Fn(io::Error) -> Failure + Copy {
     move |error| Failure::System { doing, error }
 }

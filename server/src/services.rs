@@ -1,49 +1,96 @@
 //! Makes the registry from descriptions, and changes it when they change.
 
-use tickring::{Registry, ServiceBuilder, ServiceError, ServiceSpec};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
 
-/// A registry of the described services.
-pub(crate) fn registry(specs: &[ServiceSpec]) -> Result<Registry, ServiceError> {
-    let registry = Registry::new();
-    redescribe(&registry, &[], specs)?;
-    Ok(registry)
+use tickring::{Registry, Service, ServiceBuilder, ServiceError, ServiceSpec};
+
+/// A registry whose services are described, and what was described before.
+#[derive(Debug)]
+pub(crate) struct Described {
+    registry: Registry,
+    specs: Vec<ServiceSpec>,
+    /// For each name that was ever described, a service with all the events that it ever had. Those
+    /// that come back go on from it.
+    ever: HashMap<String, Arc<Service>>,
 }
 
-/// Changes the registry from what the descriptions `former` made of it to what `now` describes. A
-/// service that stays keeps its counts. Services and events that were registered on first sight
-/// stay as well.
-pub(crate) fn redescribe(
-    registry: &Registry,
-    former: &[ServiceSpec],
-    now: &[ServiceSpec],
-) -> Result<(), ServiceError> {
-    for spec in now {
-        let was = former.iter().find(|former| former.name == spec.name);
-        if was == Some(spec) {
-            continue;
+/// What a change of the descriptions did.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Changes {
+    /// `SERVICE` or `SERVICE.EVENT`, no longer served.
+    pub(crate) dropped: Vec<String>,
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.dropped.is_empty() {
+            return f.write_str("nothing");
         }
-        registry.update(|services| {
-            let Some(known) = services.get(&spec.name) else {
-                return ServiceBuilder::from(spec.clone()).build();
-            };
-            let described = |event: &String| was.is_some_and(|was| was.events.contains(event));
-            let admitted = known.spec().events.iter().filter(|event| !described(event));
-            let new = |event: &&String| !spec.events.contains(event);
-            let builder = ServiceBuilder::from(spec.clone()).continuing(known);
-            admitted.filter(new).fold(builder, ServiceBuilder::event).build()
+        f.write_str(&self.dropped.join(", "))
+    }
+}
+
+impl Described {
+    /// A registry of the described services.
+    pub(crate) fn new(specs: &[ServiceSpec]) -> Result<Self, ServiceError> {
+        let registry = Registry::new();
+        let mut described = Self { registry, specs: Vec::new(), ever: HashMap::new() };
+        described.redescribe(specs)?;
+        Ok(described)
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Changes the registry to what `specs` describes. A service or event that stays keeps its counts;
+    /// so does one that was dropped and comes back. Services and events that were registered on first
+    /// sight stay as well.
+    pub(crate) fn redescribe(&mut self, specs: &[ServiceSpec]) -> Result<Changes, ServiceError> {
+        let mut changes = Changes::default();
+        for spec in specs {
+            let was = self.specs.iter().find(|was| was.name == spec.name);
+            if was == Some(spec) {
+                continue;
+            }
+            let events = was.iter().flat_map(|was| &was.events);
+            let dropped = events.filter(|event| !spec.events.contains(event));
+            changes.dropped.extend(dropped.map(|event| format!("{}.{event}", spec.name)));
+            self.describe(spec)?;
+        }
+        for was in &self.specs {
+            if !specs.iter().any(|spec| spec.name == was.name) {
+                self.registry.remove(&was.name);
+                changes.dropped.push(was.name.clone());
+            }
+        }
+        self.specs = specs.to_vec();
+        Ok(changes)
+    }
+
+    fn describe(&mut self, spec: &ServiceSpec) -> Result<(), ServiceError> {
+        let before = self.ever.get(&spec.name);
+        let now = self.registry.update(|services| {
+            let previous = services.get(&spec.name).into_iter().chain(before);
+            let builder = ServiceBuilder::from(spec.clone());
+            previous.fold(builder, ServiceBuilder::continuing).keep_admitted().build()
         })?;
+        let mut all = spec.clone();
+        let earlier = before.iter().flat_map(|before| &before.spec().events);
+        all.events.extend(earlier.filter(|event| !spec.events.contains(event)).cloned());
+        let all = ServiceBuilder::from(all).continuing(&now);
+        let all = before.into_iter().fold(all, ServiceBuilder::continuing).build()?;
+        self.ever.insert(spec.name.clone(), Arc::new(all));
+        Ok(())
     }
-    let gone = former.iter().filter(|former| !now.iter().any(|now| now.name == former.name));
-    for spec in gone {
-        registry.remove(&spec.name);
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tickring::Service;
+    use tickring::AutoRegister;
 
     fn spec(name: &str, events: &[&str]) -> ServiceSpec {
         let builder = Service::builder(name);
@@ -58,22 +105,42 @@ mod tests {
     #[test]
     fn counts_go_on_and_undescribed_services_go() {
         let first = [spec("a", &["x", "y"]), spec("b", &["x"]), spec("c", &["x"])];
-        let registry = registry(&first).unwrap();
+        let mut described = Described::new(&first).unwrap();
+        let registry = described.registry().clone();
         for (service, event, count) in [("a", "x", 3), ("a", "y", 4), ("b", "x", 5)] {
             registry.get(service).unwrap().meter(event).unwrap().record_n(count);
         }
         // Admitted meanwhile: an event of `a`, and a service.
-        let a = registry.get("a").unwrap();
-        let more = ServiceBuilder::from(a.spec().clone()).event("admitted").continuing(&a);
-        registry.replace(more.build().unwrap()).meter("admitted").unwrap().record_n(6);
-        registry.register(Service::builder("d").event("x").build().unwrap()).unwrap();
+        let caps = AutoRegister::new();
+        let a = registry.admit("a", Some("admitted"), caps).unwrap();
+        a.meter("admitted").unwrap().record_n(6);
+        registry.admit("d", Some("x"), caps).unwrap();
 
         let second = [spec("a", &["z", "x"]), spec("b", &["x"]), spec("e", &["x"])];
-        redescribe(&registry, &first, &second).unwrap();
+        let changes = described.redescribe(&second).unwrap();
+        assert_eq!(changes.to_string(), "a.y, c");
         assert_eq!(names(&registry), ["a", "b", "d", "e"]);
         let a = registry.get("a").unwrap();
         assert_eq!(a.spec().events, ["z", "x", "admitted"]);
         assert_eq!(a.snapshot().unwrap().total(), 3 + 6);
         assert_eq!(registry.get("b").unwrap().snapshot().unwrap().total(), 5);
+    }
+
+    #[test]
+    fn what_comes_back_goes_on_with_its_counts() {
+        let both = [spec("a", &["x", "y"]), spec("b", &["x"])];
+        let mut described = Described::new(&both).unwrap();
+        let registry = described.registry().clone();
+        registry.get("a").unwrap().meter("y").unwrap().record_n(4);
+        registry.get("b").unwrap().meter("x").unwrap().record_n(5);
+        for round in 0..3 {
+            let changes = described.redescribe(&[spec("a", &["x"])]).unwrap();
+            assert_eq!(changes.dropped, ["a.y", "b"]);
+            assert_eq!(registry.get("a").unwrap().snapshot().unwrap().total(), 0);
+            assert_eq!(described.redescribe(&both).unwrap(), Changes::default());
+            let total = |service| registry.get(service).unwrap().snapshot().unwrap().total();
+            assert_eq!((total("a"), total("b")), (4 + round, 5));
+            registry.get("a").unwrap().meter("y").unwrap().record();
+        }
     }
 }

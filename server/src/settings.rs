@@ -4,18 +4,25 @@
 use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tickring::statsd::AutoRegister;
-use tickring::{ServiceSpec, catalogue};
+use tickring::{Forgetting, Registry, ServiceSpec, catalogue};
 
 use crate::cli::ServeArgs;
 use crate::config::{Catalogue, Config, File};
 use crate::failure::SettingsError;
-use crate::layer::Layer;
+use crate::layer::{CONFIG, Layer, known_variables};
+use crate::log::LogFormat;
 use crate::place::PathSegment::{Index, Key};
+use crate::values::Prefixes;
 
 /// The server's own service, unless another is named.
 const OWN_SERVICE: &str = "admin-api";
+/// What clients of Datadog send about themselves to the same port.
+const IGNORED: &str = "datadog.";
+/// After how long without an event what was registered on first sight is forgotten.
+const FORGET_AFTER: Duration = Duration::from_secs(3600);
 
 /// Where settings come from. The file is read each time that they are settled.
 #[derive(Clone, Debug, Default)]
@@ -34,9 +41,17 @@ pub(crate) struct Settings {
     pub(crate) service: String,
     pub(crate) service_ports: bool,
     pub(crate) statsd_udp: Option<SocketAddr>,
+    pub(crate) statsd_tcp: Option<SocketAddr>,
     pub(crate) statsd_unix: Option<PathBuf>,
+    pub(crate) statsd_unix_stream: Option<PathBuf>,
+    /// Lines that begin with one of these are not meant for this server.
+    pub(crate) statsd_ignore: Vec<String>,
     /// The caps for registering unknown services and events; `None` to reject them.
     pub(crate) auto_register: Option<AutoRegister>,
+    /// After how long without an event what was registered on first sight is forgotten; zero for
+    /// never.
+    pub(crate) forget_after: Duration,
+    pub(crate) log_format: LogFormat,
     /// The services. Their names differ.
     pub(crate) specs: Vec<ServiceSpec>,
 }
@@ -44,7 +59,8 @@ pub(crate) struct Settings {
 impl Sources {
     /// The arguments of `serve`, and the environment of this process.
     pub(crate) fn of(args: ServeArgs) -> Result<Self, SettingsError> {
-        let config = args.config.or_else(|| env::var_os("TICKRING_CONFIG").map(PathBuf::from));
+        let named = env::var_os(CONFIG).filter(|name| !name.is_empty()).map(PathBuf::from);
+        let config = args.config.or(named);
         let flags = Layer::from_flags(args.flags)?;
         Ok(Self { config, flags, environment: Layer::from_environment(|name| env::var_os(name))? })
     }
@@ -53,6 +69,13 @@ impl Sources {
     pub(crate) fn of_file(config: PathBuf) -> Result<Self, SettingsError> {
         let environment = Layer::from_environment(|name| env::var_os(name))?;
         Ok(Self { config: Some(config), flags: Layer::default(), environment })
+    }
+
+    /// The variables of this process that look like settings and are none, as messages.
+    pub(crate) fn unknown_variables() -> Vec<String> {
+        let known = known_variables();
+        let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        names.filter_map(|name| unknown_variable(&name, &known)).collect()
     }
 }
 
@@ -68,6 +91,7 @@ impl Settings {
         let layer = given.or(Layer::from_file(config));
 
         let udp = layer.statsd_udp.unwrap_or(([127, 0, 0, 1], 8125).into());
+        let ignore = layer.statsd_ignore.unwrap_or(Prefixes(vec![IGNORED.into()]));
         let caps = AutoRegister::default();
         let max_services = layer.max_services.unwrap_or(caps.max_services);
         let max_events = layer.max_events.unwrap_or(caps.max_events);
@@ -77,13 +101,36 @@ impl Settings {
             service: layer.service.unwrap_or_else(|| OWN_SERVICE.into()),
             service_ports: layer.service_ports.unwrap_or(false),
             statsd_udp: (layer.no_statsd != Some(true)).then_some(udp),
+            statsd_tcp: layer.statsd_tcp,
             statsd_unix: layer.statsd_unix,
+            statsd_unix_stream: layer.statsd_unix_stream,
+            statsd_ignore: ignore.0,
             auto_register: layer.auto_register.unwrap_or(false).then_some(caps),
+            forget_after: layer.forget_after.unwrap_or(FORGET_AFTER),
+            log_format: layer.log_format.unwrap_or_default(),
             specs: specs(config),
         };
         settings.check_own_service(file.as_ref().filter(|_| named_in_file))?;
         settings.check_ports(file.as_ref())?;
         Ok(settings)
+    }
+
+    /// What forgets idle events that were registered on first sight, if anything does.
+    pub(crate) fn forgetting(&self, registry: &Registry) -> Option<Forgetting> {
+        let caps = self.auto_register.filter(|_| !self.forget_after.is_zero())?;
+        Some(Forgetting::new(registry.clone(), caps, self.forget_after))
+    }
+
+    /// How many threads the program needs beside those of its runtime: the log, the clock, and one for
+    /// each listener for `StatsD`.
+    pub(crate) fn threads(&self) -> usize {
+        let listeners = [
+            self.statsd_udp.is_some(),
+            self.statsd_tcp.is_some(),
+            self.statsd_unix.is_some(),
+            self.statsd_unix_stream.is_some(),
+        ];
+        2 + listeners.into_iter().filter(|&there| there).count()
     }
 
     /// These settings, if they still describe the own service of `running`.
@@ -135,6 +182,20 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// What is wrong with a variable whose name begins as those of the program do.
+fn unknown_variable(name: &str, known: &[&str]) -> Option<String> {
+    if !name.starts_with("TICKRING_") || known.contains(&name) {
+        return None;
+    }
+    let distance = |known: &&&str| strsim::damerau_levenshtein(name, known);
+    let nearest = known.iter().min_by_key(distance)?;
+    // More than two typing errors make another word.
+    Some(match distance(&nearest) {
+        0..=2 => format!("variable {name} has no meaning: did you mean {nearest}?"),
+        _ => format!("variable {name} has no meaning: there are {}", known.join(", ")),
+    })
 }
 
 /// The built-in services, unless the file replaces them, and the services of the file. One with the
@@ -235,14 +296,17 @@ mod tests {
         assert_eq!(settle(Layer::default(), &replaced).unwrap().specs.len(), 2);
     }
 
-    /// What the file that comes with the package says of itself.
     #[test]
-    fn packaged_file_has_the_defaults_and_one_service() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/tickring.toml");
-        let sources = Sources { config: Some(file.into()), ..Sources::default() };
-        let mut settings = Settings::settle(&sources).unwrap();
-        assert_eq!(settings.specs.pop().unwrap().name, "billing");
-        assert_eq!(settings, Settings::settle(&Sources::default()).unwrap());
+    fn misspelt_variable_is_reported_with_the_right_one() {
+        let known = known_variables();
+        let report = |name| unknown_variable(name, &known);
+        let expected = "variable TICKRING_LISTNE has no meaning: did you mean TICKRING_LISTEN?";
+        assert_eq!(report("TICKRING_LISTNE").unwrap(), expected);
+        let other = report("TICKRING_COLOUR").unwrap();
+        assert!(other.contains("there are TICKRING_CONFIG, TICKRING_LISTEN, "), "{other}");
+        for fine in ["TICKRING_LISTEN", "TICKRING_CONFIG", "PATH", "TICKRINGX"] {
+            assert_eq!(report(fine), None);
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
 
-use tickring::statsd::{UnixSocket, bind_udp};
+use tickring::statsd::{UnixSocket, UnixStreamSocket, bind_udp};
 
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -13,8 +14,16 @@ use crate::settings::Settings;
 pub(crate) struct Sockets {
     /// Each with its default service.
     pub(crate) http: Vec<(TcpListener, String)>,
+    pub(crate) statsd: StatsdSockets,
+}
+
+/// The sockets on which `StatsD` is received.
+#[derive(Debug)]
+pub(crate) struct StatsdSockets {
     pub(crate) udp: Option<UdpSocket>,
+    pub(crate) tcp: Option<TcpListener>,
     pub(crate) unix: Option<UnixSocket>,
+    pub(crate) unix_stream: Option<UnixStreamSocket>,
 }
 
 impl Sockets {
@@ -29,16 +38,25 @@ impl Sockets {
             }
         });
         let http = http.collect::<Result<_, _>>()?;
-        let udp = settings.statsd_udp.map(|address| {
-            bind_udp(address)
-                .map_err(|error| refused(format!("UDP port {address}"), "StatsD".into(), error))
-        });
-        let unix = settings.statsd_unix.as_ref().map(|path| {
-            UnixSocket::bind(path).map_err(|error| {
-                refused(format!("socket {}", path.display()), "StatsD".into(), error)
-            })
-        });
-        Ok(Self { http, udp: udp.transpose()?, unix: unix.transpose()? })
+        Ok(Self { http, statsd: StatsdSockets::bind(settings)? })
+    }
+}
+
+impl StatsdSockets {
+    fn bind(settings: &Settings) -> Result<Self, Failure> {
+        let refused = |socket| move |error| refused(socket, "StatsD".into(), error);
+        let on_port = |kind: &str, address: SocketAddr| refused(format!("{kind} port {address}"));
+        let on_path = |path: &Path| refused(format!("socket {}", path.display()));
+        let udp = |address| bind_udp(address).map_err(on_port("UDP", address));
+        let tcp = |address| TcpListener::bind(address).map_err(on_port("TCP", address));
+        let unix = |path: &PathBuf| UnixSocket::bind(path).map_err(on_path(path));
+        let unix_stream = |path: &PathBuf| UnixStreamSocket::bind(path).map_err(on_path(path));
+        Ok(Self {
+            udp: settings.statsd_udp.map(udp).transpose()?,
+            tcp: settings.statsd_tcp.map(tcp).transpose()?,
+            unix: settings.statsd_unix.as_ref().map(unix).transpose()?,
+            unix_stream: settings.statsd_unix_stream.as_ref().map(unix_stream).transpose()?,
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
@@ -14,8 +15,10 @@ use tickring::{ServiceError, ServiceSpec};
 
 pub use self::error::ConfigError;
 pub(crate) use self::error::What;
+pub use crate::log::LogFormat;
 use crate::place::PathSegment::{self, Index, Key};
 use crate::place::{line_at, line_of};
+use crate::values;
 
 /// The contents of a configuration file.
 #[derive(Debug, Default, Deserialize)]
@@ -48,11 +51,14 @@ pub enum Catalogue {
 #[serde(deny_unknown_fields, default)]
 pub struct ServerKeys {
     /// The address of the HTTP listener.
+    #[serde(deserialize_with = "address")]
     pub listen: Option<SocketAddr>,
     /// The server's own service.
     pub service: Option<String>,
     /// Whether each service's own port is opened as well.
     pub service_ports: Option<bool>,
+    /// The form of the log's lines.
+    pub log_format: Option<LogFormat>,
 }
 
 /// The table `[statsd]`. Each key has the meaning of the flag of the same name.
@@ -61,14 +67,24 @@ pub struct ServerKeys {
 pub struct StatsdKeys {
     /// The address of the UDP socket.
     pub udp: Option<Udp>,
+    /// The address of the TCP listener.
+    #[serde(deserialize_with = "address")]
+    pub tcp: Option<SocketAddr>,
     /// The path of the Unix datagram socket.
     pub unix: Option<PathBuf>,
+    /// The path of the Unix stream socket.
+    pub unix_stream: Option<PathBuf>,
+    /// Lines that begin with one of these are not meant for this server.
+    pub ignore: Option<Vec<String>>,
     /// Whether unknown services and events are registered.
     pub auto_register: Option<bool>,
     /// The most services in total.
     pub max_services: Option<usize>,
     /// The most events of a service.
     pub max_events: Option<usize>,
+    /// After how long without an event what was registered on first sight is forgotten.
+    #[serde(deserialize_with = "duration")]
+    pub forget_after: Option<Duration>,
 }
 
 /// `udp = "127.0.0.1:8125"` or `udp = false`.
@@ -87,11 +103,11 @@ impl<'de> Deserialize<'de> for Udp {
             type Value = Udp;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an address such as \"127.0.0.1:8125\", or false")
+                write!(f, "{}; or false", values::ADDRESS)
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Udp, E> {
-                let address = text.parse();
+                let address = values::address(text);
                 address.map(Udp::On).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
             }
 
@@ -104,6 +120,26 @@ impl<'de> Deserialize<'de> for Udp {
         }
         deserializer.deserialize_any(Expected)
     }
+}
+
+/// An address, in any of the forms that the command line takes.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    written(deserializer, values::address, values::ADDRESS)
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    written(deserializer, values::duration, values::DURATION)
+}
+
+/// A value that is written as a text.
+fn written<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    parse: fn(&str) -> Result<T, String>,
+    expected: &'static str,
+) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = |_| de::Error::invalid_value(de::Unexpected::Str(&text), &expected);
+    parse(&text).map(Some).map_err(wrong)
 }
 
 /// A configuration file and its contents.
@@ -230,10 +266,15 @@ mod tests {
             listen = "[::1]:8003"
             service = "billing"
             service_ports = true
+            log_format = "json"
 
             [statsd]
-            udp = "0.0.0.0:9125"
+            udp = ":9125"
+            tcp = "localhost:9125"
             unix = "/run/tickring/statsd.sock"
+            unix_stream = "@tickring"
+            ignore = ["datadog.", "jvm."]
+            forget_after = "30m"
             auto_register = true
             max_services = 20
             max_events = 10
@@ -251,6 +292,9 @@ mod tests {
         assert_eq!(config.catalogue, Catalogue::Replace);
         assert_eq!(config.server.listen, Some("[::1]:8003".parse().unwrap()));
         assert_eq!(config.statsd.udp, Some(Udp::On("0.0.0.0:9125".parse().unwrap())));
+        assert_eq!(config.statsd.tcp, Some("127.0.0.1:9125".parse().unwrap()));
+        assert_eq!(config.statsd.forget_after, Some(Duration::from_secs(1800)));
+        assert_eq!(config.server.log_format, Some(LogFormat::Json));
         assert_eq!(config.services[0].events, ["invoice", "reminder"]);
         assert_eq!(parse("[statsd]\nudp = false").unwrap().statsd.udp, Some(Udp::Off));
         assert!(parse("").unwrap().services.is_empty());
@@ -265,12 +309,23 @@ mod tests {
             ("\n[server\n", "t.toml:2: "),
             (r#""a\nb" = 1"#, r"t.toml:1: a\nb: unknown field `a, b`, expected one of"),
             ("\n[server]\nlistne = 1", "t.toml:3: server.listne: unknown field `listne`, expected"),
-            ("[server]\nlisten = \"x\"", "t.toml:2: server.listen: invalid socket address"),
+            (
+                "[server]\nlisten = \"x\"",
+                "t.toml:2: server.listen: invalid value: string \"x\", expected an address such as",
+            ),
+            (
+                "[server]\nlog_format = \"xml\"",
+                "t.toml:2: server.log_format: unknown variant `xml`",
+            ),
+            (
+                "[statsd]\nforget_after = \"1\"",
+                "t.toml:2: statsd.forget_after: invalid value: string \"1\", expected a duration",
+            ),
             ("[server]\nlisten = 8003", "t.toml:2: server.listen: invalid type: integer `8003`"),
             ("[server]\nservice_ports = 1", "t.toml:2: server.service_ports: invalid type"),
             (
                 "[statsd]\nudp = true",
-                "t.toml:2: statsd.udp: invalid value: boolean `true`, expected an address such as \"127.0.0.1:8125\", or false",
+                "t.toml:2: statsd.udp: invalid value: boolean `true`, expected an address such as",
             ),
             ("[statsd]\nudp = \"x\"", "t.toml:2: statsd.udp: invalid value: string \"x\""),
             ("[statsd]\nmax_events = -1", "t.toml:2: statsd.max_events: invalid value"),

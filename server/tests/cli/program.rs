@@ -58,6 +58,31 @@ impl Program {
         Self { child, log, seen: Vec::new(), forgotten: 0 }
     }
 
+    /// The same, but from the line on that contains `last`, nobody reads its log, and the pipe is full.
+    pub(crate) fn start_unread(mut command: Command, last: &str) -> Self {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let child = command.stderr(writer.try_clone().unwrap()).spawn().unwrap();
+        // It has a copy of the writer, too.
+        drop(command);
+        let (lines, log) = channel();
+        let mut reader = BufReader::new(reader);
+        loop {
+            let mut line = String::new();
+            assert!(reader.read_line(&mut line).unwrap() > 0, "no {last:?} in the log");
+            let found = line.contains(last);
+            lines.send(line.trim_end().into()).unwrap();
+            if found {
+                break;
+            }
+        }
+        // Writes until the pipe is full, and waits, for as long as the process of the test lives.
+        std::thread::spawn(move || {
+            let _unread = reader;
+            while writer.write_all(&[b'x'; 4096]).is_ok() {}
+        });
+        Self { child, log, seen: Vec::new(), forgotten: 0 }
+    }
+
     /// `tickring serve` on free ports, and further arguments.
     pub(crate) fn serve(args: &[&str]) -> Self {
         let ports = ["serve", "--listen", "127.0.0.1:0", "--statsd-udp", "127.0.0.1:0"];
@@ -156,6 +181,18 @@ impl Drop for Program {
 
 /// The status and the JSON of a path.
 pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, Value) {
+    let (status, body) = ask(address, path);
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+/// The text of a path that is there.
+pub(crate) fn text(address: SocketAddr, path: &str) -> String {
+    let (status, body) = ask(address, path);
+    assert_eq!(status, 200, "{body}");
+    body
+}
+
+fn ask(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -164,5 +201,5 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, Value) {
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap())
+    (status, body.into())
 }

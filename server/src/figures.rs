@@ -1,0 +1,108 @@
+//! What the program adds to `/metrics` and to `/health`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tickring::http::Router;
+use tickring::statsd::Listener;
+
+use crate::log::LostLines;
+
+/// A clock that is this late is not healthy. Readers make up for it, but events between two reads count
+/// in a wrong second.
+const LATE: Duration = Duration::from_secs(5);
+
+/// The result and the time of the last reload. The start counts as one that succeeded.
+#[derive(Debug)]
+pub(crate) struct LastReload {
+    /// Milliseconds since 1970 above the lowest bit, which is 1 after a success. In one word, so that a
+    /// scrape never shows the time of one reload with the result of another.
+    word: AtomicU64,
+}
+
+impl LastReload {
+    pub(crate) fn now(succeeded: bool) -> Self {
+        let reload = Self { word: AtomicU64::new(0) };
+        reload.set(succeeded);
+        reload
+    }
+
+    pub(crate) fn set(&self, succeeded: bool) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX >> 1);
+        // Relaxed, here and below: the word stands for itself.
+        self.word.store(millis << 1 | u64::from(succeeded), Ordering::Relaxed);
+    }
+
+    fn succeeded(&self) -> f64 {
+        if self.word.load(Ordering::Relaxed) & 1 == 1 { 1.0 } else { 0.0 }
+    }
+
+    fn seconds(&self) -> f64 {
+        Duration::from_millis(self.word.load(Ordering::Relaxed) >> 1).as_secs_f64()
+    }
+}
+
+/// The router with the program's figures.
+pub(crate) fn figures(router: Router, lost: LostLines, reload: &Arc<LastReload>) -> Router {
+    let (result, time) = (Arc::clone(reload), Arc::clone(reload));
+    let router = router
+        .counter(
+            "tickring_log_lines_lost",
+            "Lines of the log that stderr didn't take.",
+            move || lost.count(),
+        )
+        .gauge(
+            "tickring_config_reload_successful",
+            "Whether the last reading of the configuration succeeded: 1 or 0.",
+            move || Some(result.succeeded()),
+        )
+        .gauge(
+            "tickring_config_reload_timestamp_seconds",
+            "When the configuration was last read, or could not be read, as a Unix time.",
+            move || Some(time.seconds()),
+        );
+    let asleep = suspended();
+    router.gauge(
+        "tickring_suspended_seconds",
+        "How long the machine was suspended since the start. Windows and ages don't include this time.",
+        move || Some(suspended()?.saturating_sub(asleep?).as_secs_f64()),
+    )
+}
+
+/// The router with the program's health: each part that must work.
+pub(crate) fn checks(router: Router, listeners: &[Arc<Listener>]) -> Router {
+    let router = router.health_check("clock", || {
+        // Starts the thread again if it is dead, and fails if the system has none for it.
+        tickring::start().map_err(|error| format!("its thread can't be started: {error}"))?;
+        match tickring::diagnostics().clock_lag {
+            lag if lag > LATE => Err(format!("{:.1} s late", lag.as_secs_f64())),
+            _ => Ok(()),
+        }
+    });
+    listeners.iter().fold(router, |router, listener| {
+        // Weak, so that the end of the program can stop the listener while the router still answers.
+        let listener = Arc::downgrade(listener);
+        router.health_check("StatsD", move || match listener.upgrade() {
+            Some(listener) if listener.is_running() => Ok(()),
+            _ => Err("a listener has stopped".into()),
+        })
+    })
+}
+
+/// How long the machine was suspended since it was started; `None` if the system doesn't say.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn suspended() -> Option<Duration> {
+    use nix::time::{ClockId, clock_gettime};
+    let monotonic = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).ok()?);
+    let boottime = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?);
+    // The two are read one after the other, which is no suspension.
+    let millis = boottime.saturating_sub(monotonic).as_millis();
+    u64::try_from(millis).ok().map(Duration::from_millis)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn suspended() -> Option<Duration> {
+    None
+}
