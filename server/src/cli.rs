@@ -22,7 +22,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Receive events and serve event rates
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Check a configuration file as `serve` would read it
     CheckConfig {
         /// The file

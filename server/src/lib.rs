@@ -54,7 +54,7 @@ use settings::{Settings, Sources};
 pub fn main() -> ExitCode {
     let mut log = None;
     let done = match Cli::parse().command {
-        Command::Serve(args) => serve(args, &mut log),
+        Command::Serve(args) => serve(*args, &mut log),
         Command::CheckConfig { file } => check_config(file),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -62,12 +62,12 @@ impl Sources {
         let named = env::var_os(CONFIG).filter(|name| !name.is_empty()).map(PathBuf::from);
         let config = args.config.or(named);
         let flags = Layer::from_flags(args.flags)?;
-        Ok(Self { config, flags, environment: Layer::from_environment(|name| env::var_os(name))? })
+        Ok(Self { config, flags, environment: Layer::from_environment(env::var_os)? })
     }
 
     /// This file, and the environment of this process.
     pub(crate) fn of_file(config: PathBuf) -> Result<Self, SettingsError> {
-        let environment = Layer::from_environment(|name| env::var_os(name))?;
+        let environment = Layer::from_environment(env::var_os)?;
         Ok(Self { config: Some(config), flags: Layer::default(), environment })
     }
 

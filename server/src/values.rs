@@ -60,7 +60,12 @@ pub(crate) struct Prefixes(pub(crate) Vec<String>);
 
 pub(crate) fn prefixes(text: &str) -> Result<Prefixes, String> {
     let prefixes = text.split(',').map(str::trim).filter(|prefix| !prefix.is_empty());
-    Ok(Prefixes(prefixes.map(str::to_owned).collect()))
+    let prefixes: Vec<String> = prefixes.map(str::to_owned).collect();
+    // With a space between them, two would be one that nothing begins with.
+    if prefixes.iter().any(|prefix| prefix.contains(char::is_whitespace)) {
+        return Err("it must be prefixes with commas between them, such as datadog.,jvm.".into());
+    }
+    Ok(Prefixes(prefixes))
 }
 
 #[cfg(test)]
@@ -94,6 +99,14 @@ mod tests {
             assert_eq!((switch(yes), switch(no)), (Ok(true), Ok(false)));
         }
         assert!(switch("maybe").is_err() && switch("").is_err());
+    }
+
+    #[test]
+    fn prefixes_have_commas_between_them() {
+        let of = |text| prefixes(text).map(|prefixes| prefixes.0);
+        assert_eq!(of("datadog., jvm."), Ok(vec!["datadog.".into(), "jvm.".into()]));
+        assert_eq!(of(""), Ok(vec![]));
+        assert!(of("datadog. jvm.").is_err());
     }
 
     #[test]

@@ -102,10 +102,9 @@ impl Forgetting {
                 continue;
             }
             let admitted = self.registry.admit(&service, Some(&event), self.caps);
-            match admitted.and_then(|service| service.meter(&event)) {
-                Ok(meter) => meter.record_n(late),
-                // Other names have taken its place meanwhile.
-                Err(_) => continue,
+            // If it fails, other names have taken the place meanwhile.
+            if let Ok(meter) = admitted.and_then(|service| service.meter(&event)) {
+                meter.record_n(late);
             }
         }
     }

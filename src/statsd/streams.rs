@@ -226,3 +226,82 @@ impl<A: Accept> Worker<A> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use super::super::refusals::Refusals;
+    use crate::fleet::{Registry, Rejections};
+
+    fn worker(framing: Framing) -> (Worker<TcpListener>, SocketAddr, Rejections) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let rejections = Rejections::new();
+        let refusals = Refusals::new(rejections.clone());
+        let registry = Registry::from_catalogue();
+        let recorder = Recorder::new(registry, None, Arc::new([]), refusals);
+        let bytes = vec![0; LONGEST].into();
+        let connections = Vec::new();
+        (Worker { listener, framing, recorder, connections, bytes }, address, rejections)
+    }
+
+    /// A connection that has sent these bytes, and the worker has read them.
+    fn connect(worker: &mut Worker<TcpListener>, to: SocketAddr, bytes: &[u8]) -> TcpStream {
+        let mut client = TcpStream::connect(to).unwrap();
+        while !worker.accept() {
+            thread::yield_now();
+        }
+        client.write_all(bytes).unwrap();
+        while !bytes.is_empty() && !worker.read_all() {
+            thread::yield_now();
+        }
+        client
+    }
+
+    #[test]
+    fn connection_with_a_slow_piece_is_closed_and_an_idle_one_is_not() {
+        let (mut worker, address, rejections) = worker(Framing::Lines);
+        let _slow = connect(&mut worker, address, b"data-api.request:1|c\ndata-api.");
+        let _idle = connect(&mut worker, address, b"data-api.request:1|c\n");
+        let now = Instant::now();
+        worker.close_slow(now);
+        assert_eq!(worker.connections.len(), 2);
+        worker.close_slow(now + SLOW);
+        assert_eq!(worker.connections.len(), 1);
+        assert_eq!(rejections.get(RejectionReason::Malformed), 1);
+    }
+
+    #[test]
+    fn further_connection_takes_the_place_of_the_longest_idle() {
+        let (mut worker, address, _) = worker(Framing::Lines);
+        let mut clients: Vec<_> = (0..PLACES).map(|_| connect(&mut worker, address, b"")).collect();
+        // The first one is not idle.
+        clients[0].write_all(b"data-api.request:1|c\n").unwrap();
+        while !worker.read_all() {
+            thread::yield_now();
+        }
+        let _further = connect(&mut worker, address, b"");
+        assert_eq!(worker.connections.len(), PLACES);
+        clients[1].set_read_timeout(Some(SLOW)).unwrap();
+        assert_eq!(clients[1].read(&mut [0]).unwrap(), 0, "it was closed");
+        clients[0].set_nonblocking(true).unwrap();
+        let error = clients[0].read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "it is still open");
+    }
+
+    #[test]
+    fn frame_that_is_too_long_ends_its_connection() {
+        let (mut worker, address, rejections) = worker(Framing::Length);
+        let mut client = connect(&mut worker, address, b"");
+        client.write_all(&u32::MAX.to_le_bytes()).unwrap();
+        while !worker.connections.is_empty() {
+            worker.read_all();
+        }
+        assert_eq!(rejections.get(RejectionReason::TooLong), 1);
+    }
+}

@@ -3,5 +3,6 @@
 mod end_to_end;
 mod lines;
 mod sockets;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;

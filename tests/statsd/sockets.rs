@@ -10,11 +10,11 @@ use tickring::{Registry, RejectionReason, Rejections};
 use crate::support::PATIENCE;
 use crate::support::fleet;
 
-fn total(registry: &Registry, service: &str) -> u64 {
+pub(crate) fn total(registry: &Registry, service: &str) -> u64 {
     registry.get(service).map_or(0, |_| fleet::total(registry, service, None))
 }
 
-fn wait_until(condition: impl Fn() -> bool) {
+pub(crate) fn wait_until(condition: impl Fn() -> bool) {
     let begun = Instant::now();
     while !condition() {
         assert!(begun.elapsed() < PATIENCE, "it doesn't happen");

@@ -1,5 +1,6 @@
 //! From a request to its answer.
 
+mod additions;
 mod body;
 mod bulk;
 mod events;

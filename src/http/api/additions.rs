@@ -1,0 +1,93 @@
+//! What a router can be given of the program around it.
+
+use std::sync::Arc;
+
+use super::router::Router;
+use crate::export::FigureValue;
+
+impl Router {
+    /// Adds a check of a part of the program that must work, for example a listener. While one
+    /// returns an error, `/health` and `/health/ready` answer 503, with the name of the part and the
+    /// error; `/health/live` goes on to answer 200.
+    ///
+    /// A check runs for each such request, on the thread that serves it, so it should not block.
+    ///
+    /// ```
+    /// use hyper::{Request, StatusCode};
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let queue = std::sync::Arc::new(std::sync::Mutex::new(vec![1, 2]));
+    /// let router = Router::new(Registry::new(), "data-api").health_check("queue", move || {
+    ///     let length = queue.lock().map_err(|error| error.to_string())?.len();
+    ///     if length < 100 { Ok(()) } else { Err(format!("{length} jobs wait")) }
+    /// });
+    /// let request = Request::get("/health/ready").body(bytes::Bytes::new()).unwrap();
+    /// assert_eq!(router.answer(&request).status(), StatusCode::OK);
+    /// ```
+    #[must_use]
+    pub fn health_check(
+        mut self,
+        part: &'static str,
+        check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.options).program.check(part, check);
+        self
+    }
+
+    /// Adds a gauge of the program to `/metrics`. It is left out while `read` returns `None`. It is
+    /// read for each scrape, on the thread that serves it, so it should not block.
+    ///
+    /// The name must differ from all others in `/metrics`, and ends with its unit, for example
+    /// `_seconds`.
+    ///
+    /// ```
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::new(), "data-api")
+    ///     .gauge("shop_queue_jobs", "Jobs that wait.", || Some(3.0));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the name has other characters than `a-z 0-9 _` or doesn't begin with a letter, or if `help`
+    /// has a backslash, a quote or a line end.
+    #[must_use]
+    pub fn gauge(
+        mut self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> Option<f64> + Send + Sync + 'static,
+    ) -> Self {
+        let program = &mut Arc::make_mut(&mut self.options).program;
+        program.add(name, help, move || read().map(FigureValue::Gauge));
+        self
+    }
+
+    /// Adds a counter of the program to `/metrics`, as [`gauge`](Self::gauge) adds a gauge. The name
+    /// is without the suffix `_total`, which `/metrics` adds.
+    ///
+    /// ```
+    /// use hyper::Request;
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::new(), "data-api")
+    ///     .counter("shop_retries", "Jobs that were tried again.", || 7);
+    /// let request = Request::get("/metrics").body(bytes::Bytes::new()).unwrap();
+    /// assert!(router.answer(&request).status().is_success());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`gauge`](Self::gauge) does.
+    #[must_use]
+    pub fn counter(
+        mut self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        let program = &mut Arc::make_mut(&mut self.options).program;
+        program.add(name, help, move || Some(FigureValue::Counter(read())));
+        self
+    }
+}
