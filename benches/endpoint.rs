@@ -92,7 +92,7 @@ fn constant_server(body: Bytes) -> SocketAddr {
 /// The body of one answer.
 fn body_of(address: SocketAddr) -> Bytes {
     let mut stream = TcpStream::connect(address).expect("the server listens");
-    let request = format!("GET {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("it takes a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("it answers in UTF-8");

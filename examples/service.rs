@@ -10,15 +10,13 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tickring::http::Router;
+use tickring::http::{ResponseBody, Router};
 use tickring::{Meter, Registry, Service};
 use tokio::net::TcpListener;
 
@@ -62,7 +60,7 @@ impl Billing {
     async fn answer(
         &self,
         request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, Infallible> {
+    ) -> Result<Response<ResponseBody>, Infallible> {
         let answer = match (request.method(), request.uri().path()) {
             (&Method::GET, "/invoices") => {
                 self.lists.record();
@@ -85,8 +83,8 @@ impl Billing {
     }
 }
 
-fn json(body: &'static str) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::from(body));
+fn json(body: &'static str) -> Response<ResponseBody> {
+    let mut answer = Response::new(ResponseBody::from(body));
     let json = HeaderValue::from_static("application/json");
     answer.headers_mut().insert(CONTENT_TYPE, json);
     answer

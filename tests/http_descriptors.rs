@@ -1,4 +1,4 @@
-//! A process that runs out of file descriptors, and finds some again. Alone, because it takes all
+//! A process that runs out of file descriptors while connections are idle. Alone, because it takes all
 //! that its process may have.
 #![cfg(unix)] // It sets the limit through `ulimit`.
 
@@ -6,56 +6,48 @@ mod support;
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use support::http::{read_to_end, start_on_one_thread};
+use support::http::{Running, read_to_end, send, start_on_one_thread};
 use tickring::http::Limits;
 
 /// Set in the process that has few of them.
 const FEW: &str = "TICKRING_TEST_FEW_DESCRIPTORS";
 
-fn accept_failures(observer: &mut TcpStream) -> u64 {
-    observer.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    let name = "\ntickring_http_accept_failures_total ";
-    let (mut text, mut bytes) = (String::new(), [0; 4096]);
-    // It is the last family.
-    loop {
-        let count = observer.read(&mut bytes).unwrap();
-        assert_ne!(count, 0, "hung up on");
-        text.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
-        if let Some((_, value)) = text.split_once(name)
-            && let Some(value) = value.strip_suffix('\n')
-        {
-            return value.parse().unwrap();
-        }
-    }
+fn accept_failures(server: &Running) -> u64 {
+    let metrics = server.get("/metrics");
+    let (_, value) = metrics.split_once("\ntickring_http_accept_failures_total ").unwrap();
+    value.split('\n').next().unwrap().parse().unwrap()
 }
 
 #[test]
-fn accepting_goes_on_when_there_are_file_descriptors_again() {
+fn idle_connections_make_room_for_want_of_descriptors() {
     if std::env::var_os(FEW).is_none() {
         let again = "ulimit -n 64 && exec \"$0\" --exact \
-                     accepting_goes_on_when_there_are_file_descriptors_again";
+                     idle_connections_make_room_for_want_of_descriptors";
         let program = std::env::current_exe().unwrap();
         let status = Command::new("sh").args(["-c", again]).arg(program).env(FEW, "1").status();
         assert!(status.unwrap().success());
         return;
     }
     let server = start_on_one_thread(Limits::default());
-    let mut observer = server.connect();
-    assert_eq!(accept_failures(&mut observer), 0);
+    assert_eq!(accept_failures(&server), 0);
+    let mut idle = server.connect();
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    idle.read_exact(&mut [0; 12]).unwrap();
     let mut taken = Vec::new();
     while let Ok(file) = File::open("/dev/null") {
         taken.push(file);
     }
     // The client gets the last one, so there is none for the server.
     taken.pop();
-    let mut client = server.connect();
-    client.write_all(b"GET /health/live HTTP/1.1\r\nconnection: close\r\nhost: x\r\n\r\n").unwrap();
-    while accept_failures(&mut observer) == 0 {
-        std::thread::yield_now();
-    }
-    drop(taken);
+    let mut client = send(server.address, "GET", "/health/live");
+    let begun = Instant::now();
     assert!(read_to_end(&mut client).ends_with("{\"status\":\"live\"}"));
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    // The idle one has made room.
+    idle.read_to_end(&mut Vec::new()).unwrap();
+    drop((client, taken));
+    assert!(accept_failures(&server) > 0);
 }

@@ -36,7 +36,8 @@ fn record_steadily(meter: &Meter, stop: &AtomicBool) -> u64 {
 
 /// Asks over one connection, again and again; tells how long each answer took.
 fn ask(mut stream: TcpStream, until: Instant) -> Vec<Duration> {
-    let request = b"GET /api/v1/event-rate?service=websocket-ingestion HTTP/1.1\r\nhost: x\r\n\r\n";
+    let request =
+        b"GET /api/v1/event-rate?service=websocket-ingestion HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let (mut took, mut buffer) = (Vec::new(), [0; 4096]);
     while Instant::now() < until {
         let begun = Instant::now();

@@ -4,10 +4,10 @@
 //! only, and the text format to its family as well. `OpenMetrics` has units, a type for information
 //! and a mark for the end. They escape help differently.
 
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 
 /// A text format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Format {
     /// Prometheus text 0.0.4.
     Text,
@@ -72,28 +72,28 @@ impl Kind {
     }
 }
 
-/// A document that is being written. Writing to a string can't fail, so results are ignored.
+/// A document that is being written. What it is written to can't fail, so results are ignored.
 pub(super) struct Page<'a> {
     format: Format,
-    out: &'a mut String,
+    out: &'a mut dyn Write,
 }
 
 /// A family whose samples are being written.
 pub(super) struct Samples<'a> {
     name: &'static str,
     suffix: &'static str,
-    out: &'a mut String,
+    out: &'a mut dyn Write,
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(format: Format, out: &'a mut String) -> Self {
+    pub(super) fn new(format: Format, out: &'a mut dyn Write) -> Self {
         Self { format, out }
     }
 
     /// Ends the document.
     pub(super) fn end(self) {
         if self.format == Format::OpenMetrics {
-            self.out.push_str("# EOF\n");
+            let _ = self.out.write_str("# EOF\n");
         }
     }
 
@@ -128,35 +128,39 @@ impl Samples<'_> {
 
     /// Writes a sample of a kind that has several suffixes.
     pub(super) fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
-        self.out.push_str(self.name);
-        self.out.push_str(suffix);
+        let _ = self.write(suffix, labels, value);
+    }
+
+    fn write(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) -> fmt::Result {
+        self.out.write_str(self.name)?;
+        self.out.write_str(suffix)?;
         for (index, (name, text)) in labels.iter().enumerate() {
-            self.out.push(if index == 0 { '{' } else { ',' });
-            self.out.push_str(name);
-            self.out.push_str("=\"");
-            escape(self.out, text);
-            self.out.push('"');
+            self.out.write_str(if index == 0 { "{" } else { "," })?;
+            self.out.write_str(name)?;
+            self.out.write_str("=\"")?;
+            escape(self.out, text)?;
+            self.out.write_str("\"")?;
         }
         if !labels.is_empty() {
-            self.out.push('}');
+            self.out.write_str("}")?;
         }
-        let _ = writeln!(self.out, " {value}");
+        writeln!(self.out, " {value}")
     }
 }
 
 /// Writes a label's value. Both formats escape the same three characters in it.
-fn escape(out: &mut String, text: &str) {
+fn escape(out: &mut dyn Write, text: &str) -> fmt::Result {
     let mut rest = text;
     while let Some(at) = rest.find(['\\', '"', '\n']) {
-        out.push_str(&rest[..at]);
-        out.push_str(match rest.as_bytes()[at] {
+        out.write_str(&rest[..at])?;
+        out.write_str(match rest.as_bytes()[at] {
             b'\n' => "\\n",
             b'"' => "\\\"",
             _ => "\\\\",
-        });
+        })?;
         rest = &rest[at + 1..];
     }
-    out.push_str(rest);
+    out.write_str(rest)
 }
 
 #[cfg(test)]

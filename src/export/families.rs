@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::exposition::{Family, Format, Kind, Page};
-use super::scrape::{FigureSample, FigureValue, ProcessSample, Scrape};
+use super::process;
+use super::scrape::Scrape;
 use crate::fleet::RateBasis;
 
 const SERVICE: Family = Family {
@@ -56,78 +57,11 @@ const UPTIME: Family = Family {
     unit: Some("seconds"),
     help: "Time since the service started.",
 };
-const BUILD: Family = Family {
-    name: "tickring_build",
-    kind: Kind::Info,
-    unit: None,
-    help: "The version of tickring.",
-};
-const CLOCK_LAG: Family = Family {
-    name: "tickring_clock_lag_seconds",
-    kind: Kind::Gauge,
-    unit: Some("seconds"),
-    help: "How far the second in which events are counted lags behind the clock; 0 in a healthy process.",
-};
-const TICKER_STARTS: Family = Family {
-    name: "tickring_ticker_starts",
-    kind: Kind::Counter,
-    unit: None,
-    help: "Starts of the thread that publishes the seconds; 1 in a healthy process. It grows when \
-           the thread was found dead.",
-};
-const SATURATED: Family = Family {
-    name: "tickring_saturated_records",
-    kind: Kind::Counter,
-    unit: None,
-    help: "Records that exceeded what one second can hold. They are in the total, but not in the \
-           rate.",
-};
-const SHARDS: Family = Family {
-    name: "tickring_shards",
-    kind: Kind::Gauge,
-    unit: None,
-    help: "Shards made so far: each holds the counts of one thread on one meter. They are reused, \
-           never freed.",
-};
-const REJECTED: Family = Family {
-    name: "tickring_rejected",
-    kind: Kind::Counter,
-    unit: None,
-    help: "Rejected pieces of input, by reason.",
-};
-const CONNECTIONS: Family = Family {
-    name: "tickring_http_connections",
-    kind: Kind::Gauge,
-    unit: None,
-    help: "Open HTTP connections.",
-};
-const CONNECTIONS_LIMIT: Family = Family {
-    name: "tickring_http_connections_limit",
-    kind: Kind::Gauge,
-    unit: None,
-    help: "The most HTTP connections that are open at a time; further ones wait.",
-};
-const ACCEPTED: Family = Family {
-    name: "tickring_http_accepted",
-    kind: Kind::Counter,
-    unit: None,
-    help: "Accepted HTTP connections.",
-};
-const ACCEPT_FAILURES: Family = Family {
-    name: "tickring_http_accept_failures",
-    kind: Kind::Counter,
-    unit: None,
-    help: "Failures to accept an HTTP connection, for example for lack of file descriptors.",
-};
-
-/// The document of a scrape. Allocates memory for the document, but not for each sample.
-pub(crate) fn encode(scrape: &Scrape<'_>, format: Format) -> String {
-    // A sample takes about a hundred bytes, and an event has four samples.
-    let mut out = String::with_capacity(8192 + 400 * scrape.events.len());
-    let mut page = Page::new(format, &mut out);
+/// Writes the document of a scrape. Allocates nothing for a sample.
+pub(crate) fn encode(scrape: &Scrape<'_>, format: Format, out: &mut dyn Write) {
+    let mut page = Page::new(format, out);
     write(scrape, &mut page);
     page.end();
-    out
 }
 
 /// Writes all samples of a family together, as both formats require.
@@ -135,7 +69,7 @@ fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) {
     services(scrape, page);
     events(scrape, page);
     if let Some(process) = &scrape.process {
-        process_families(process, page);
+        process::families(process, page);
     }
 }
 
@@ -215,29 +149,4 @@ fn write_bound(le: &mut String, bound: Option<Duration>) {
         Some(bound) if bound.fract() == 0.0 => write!(le, "{bound}.0"),
         Some(bound) => write!(le, "{bound}"),
     };
-}
-
-fn process_families(process: &ProcessSample, page: &mut Page<'_>) {
-    page.family(&BUILD).sample(&[("version", process.version)], 1);
-    page.family(&CLOCK_LAG).sample(&[], process.engine.clock_lag.as_secs_f64());
-    page.family(&TICKER_STARTS).sample(&[], process.engine.ticker_starts);
-    page.family(&SATURATED).sample(&[], process.engine.saturated_records);
-    page.family(&SHARDS).sample(&[], process.engine.shards);
-    let mut family = page.family(&REJECTED);
-    for (reason, count) in &process.rejected {
-        family.sample(&[("reason", reason.as_str())], count);
-    }
-    if let Some(http) = &process.http {
-        page.family(&CONNECTIONS).sample(&[], http.open);
-        page.family(&CONNECTIONS_LIMIT).sample(&[], http.limit);
-        page.family(&ACCEPTED).sample(&[], http.accepted);
-        page.family(&ACCEPT_FAILURES).sample(&[], http.accept_failures);
-    }
-    for FigureSample { name, help, value } in &process.program {
-        let family = |kind| Family { name, kind, unit: None, help };
-        match value {
-            FigureValue::Counter(count) => page.family(&family(Kind::Counter)).sample(&[], count),
-            FigureValue::Gauge(value) => page.family(&family(Kind::Gauge)).sample(&[], value),
-        }
-    }
 }

@@ -4,10 +4,13 @@
 pub(crate) mod discovery;
 pub(crate) mod exposition;
 pub(crate) mod families;
+mod process;
 mod scrape;
 
-pub(crate) use scrape::{EventSample, FigureSample, FigureValue, HttpSample};
-pub(crate) use scrape::{ProcessSample, Scrape, ServiceSample};
+pub(crate) use scrape::{
+    EventSample, FigureSample, FigureValue, HttpSample, ProcessSample, Scrape, ServiceSample,
+    SystemSample,
+};
 
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,8 @@ pub(crate) struct ProcessSample {
     pub(crate) program: Vec<FigureSample>,
     /// `None` unless the crate's HTTP server runs.
     pub(crate) http: Option<HttpSample>,
+    /// `None` where the system doesn't say.
+    pub(crate) system: Option<SystemSample>,
 }
 
 /// A figure of the program around the router.
@@ -69,7 +71,18 @@ pub(crate) enum FigureValue {
     Gauge(f64),
 }
 
-/// The connections of the HTTP server.
+/// What the system says about the process.
+#[derive(Debug)]
+pub(crate) struct SystemSample {
+    pub(crate) cpu: Duration,
+    pub(crate) resident_bytes: u64,
+    pub(crate) open_fds: u64,
+    pub(crate) max_fds: u64,
+    /// Since the Unix epoch.
+    pub(crate) started: Duration,
+}
+
+/// The connections and the requests of the HTTP server.
 #[derive(Debug)]
 pub(crate) struct HttpSample {
     pub(crate) open: u64,
@@ -77,6 +90,12 @@ pub(crate) struct HttpSample {
     pub(crate) limit: u64,
     pub(crate) accepted: u64,
     pub(crate) accept_failures: u64,
+    /// How many connections were closed to make room, each with what it was waiting for.
+    pub(crate) evicted: Vec<(&'static str, u64)>,
+    /// How many long answers were cut short to make room.
+    pub(crate) withdrawn: u64,
+    /// How many requests were answered: path, status, count.
+    pub(crate) requests: Vec<(&'static str, u16, u64)>,
 }
 
 impl EventSample<'_> {

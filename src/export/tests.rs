@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use super::exposition::Format;
-use super::families::encode;
+use super::families;
 use super::{EventSample, FigureSample, FigureValue, HttpSample};
-use super::{ProcessSample, Scrape, ServiceSample};
+use super::{ProcessSample, Scrape, ServiceSample, SystemSample};
 use crate::engine::Diagnostics;
 use crate::fleet::{RateBasis, RejectionReason};
+
+fn encode(scrape: &Scrape<'_>, format: Format) -> String {
+    let mut text = String::new();
+    families::encode(scrape, format, &mut text);
+    text
+}
 
 fn scrape() -> Scrape<'static> {
     Scrape {
@@ -144,7 +150,22 @@ fn process_is_shown_and_rates_can_be_left_out() {
             FigureSample { name: "shop_retries", help: "Retries.", value: FigureValue::Counter(7) },
             FigureSample { name: "shop_jobs", help: "Jobs.", value: FigureValue::Gauge(0.5) },
         ],
-        http: Some(HttpSample { open: 6, limit: 7, accepted: 8, accept_failures: 9 }),
+        http: Some(HttpSample {
+            open: 6,
+            limit: 7,
+            accepted: 8,
+            accept_failures: 9,
+            evicted: vec![("idle", 10), ("body", 0)],
+            withdrawn: 11,
+            requests: vec![("/metrics", 200, 12), ("other", 404, 13)],
+        }),
+        system: Some(SystemSample {
+            cpu: Duration::from_millis(1500),
+            resident_bytes: 1_000_000,
+            open_fds: 14,
+            max_fds: 1024,
+            started: Duration::from_millis(1_700_000_000_250),
+        }),
     });
     let text = encode(&scrape, Format::Text);
     for line in [
@@ -163,6 +184,15 @@ fn process_is_shown_and_rates_can_be_left_out() {
         "shop_retries_total 7",
         "# TYPE shop_jobs gauge",
         "shop_jobs 0.5",
+        "tickring_http_evicted_total{waiting_for=\"idle\"} 10",
+        "tickring_http_withdrawn_total 11",
+        "tickring_http_requests_total{path=\"/metrics\",status=\"200\"} 12",
+        "tickring_http_requests_total{path=\"other\",status=\"404\"} 13",
+        "process_cpu_seconds_total 1.5",
+        "process_resident_memory_bytes 1000000",
+        "process_open_fds 14",
+        "process_max_fds 1024",
+        "process_start_time_seconds 1700000000.25",
     ] {
         assert!(text.lines().any(|there| there == line), "{line} is missing in {text}");
     }

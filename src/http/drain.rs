@@ -1,6 +1,7 @@
 //! The end of a server, all of it: its phases, those that watch them, and what it waits for.
 //!
-//! A server that ends first *drains*. It still accepts connections, since a load balancer or a
+//! A server that ends first *leaves*, if it was given time for that: it only says on `/health/ready`
+//! that it goes away, and serves as ever. Then it *drains*. It still accepts connections, since a load balancer or a
 //! probe must be able to learn from `/health/ready` that it goes away, but each of these gets one
 //! response only. Draining is over as soon as every connection has ended that was accepted before
 //! it began: each of those holds a [`Guard`]. Then the server *closes*: it accepts nothing more,
@@ -16,6 +17,8 @@ use tokio::sync::{mpsc, watch};
 pub(crate) enum Phase {
     /// Accepts connections and keeps them alive.
     Serving,
+    /// The same, and says that it goes away.
+    Leaving,
     /// One response for each new connection; requests in flight finish.
     Draining,
     /// Accepts nothing; requests in flight finish.
@@ -53,6 +56,11 @@ impl Signal {
         self.guard.clone()
     }
 
+    /// Begins to leave.
+    pub(crate) fn leave(&self) {
+        self.phase.send_replace(Phase::Leaving);
+    }
+
     /// Begins to drain, waits until the last guard is dropped, and begins to close.
     pub(crate) async fn drain(&mut self) {
         self.phase.send_replace(Phase::Draining);
@@ -68,9 +76,14 @@ impl Watch {
         *self.0.borrow()
     }
 
-    /// Whether the server no longer wants new connections.
+    /// Whether the server goes away.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.phase() >= Phase::Leaving
+    }
+
+    /// Whether the server no longer keeps connections alive.
     pub(crate) fn is_draining(&self) -> bool {
-        self.phase() > Phase::Serving
+        self.phase() >= Phase::Draining
     }
 
     /// Waits until this watch has reached `phase`. A server that is dropped ends everything that
@@ -94,6 +107,8 @@ mod tests {
         let (first, mut second) = (signal.guard(), watch.clone());
         let copy = first.clone();
         assert_eq!((watch.phase(), watch.is_draining()), (Phase::Serving, false));
+        signal.leave();
+        assert_eq!((watch.is_leaving(), watch.is_draining()), (true, false));
         let cx = &mut Context::from_waker(Waker::noop());
         {
             let mut closing = pin!(second.reached(Phase::Closing));

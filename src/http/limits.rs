@@ -21,14 +21,16 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Limits {
     /// The most connections that are open at a time, over all listeners together. When one more
-    /// comes, the connection that has been idle for longest is closed. While every connection has
-    /// a request in flight, new ones wait in the kernel's backlog. At least 1; the default is
-    /// 1,024.
+    /// comes, the connection whose client is slowest
+    /// [makes room](crate::http#who-makes-room). At least 1; the default is 1,024.
     pub max_connections: usize,
-    /// How long a connection may take to send the head of a request. The time begins when the
-    /// server starts to wait for it, so a connection may also be idle between requests for this
-    /// long. The default is 10 s.
+    /// How long the head of a request may take to arrive, from its first byte on. A slower one is
+    /// answered with 408. The default is 10 s.
     pub header_timeout: Duration,
+    /// How long a connection may be idle: before its first request, and between requests. Load
+    /// balancers and collectors keep connections for a minute or more, and lose a request if the
+    /// server closes one just then. The default is 90 s.
+    pub idle_timeout: Duration,
     /// The most bytes of a request's head, and of what is buffered of a connection at a time. A
     /// longer head is answered with 431. At least 8,192; the default is 16 KiB.
     pub header_bytes: usize,
@@ -43,6 +45,10 @@ pub struct Limits {
     /// How long a client may read nothing of a response that waits for it. Then the connection is
     /// closed. The default is 10 s.
     pub write_timeout: Duration,
+    /// How long the server goes on to serve as ever when it shuts down, before it drains.
+    /// `/health/ready` is 503 from the beginning, so that load balancers can see it in time. None
+    /// by default.
+    pub drain_delay: Duration,
     /// How long requests in flight may take to finish when the server shuts down. The default is
     /// 10 s.
     pub drain: Duration,
@@ -54,11 +60,13 @@ impl Default for Limits {
         Self {
             max_connections: 1024,
             header_timeout: patience,
+            idle_timeout: Duration::from_secs(90),
             header_bytes: 16 * 1024,
             max_headers: 64,
             body_bytes: 64 * 1024,
             body_timeout: patience,
             write_timeout: patience,
+            drain_delay: Duration::ZERO,
             drain: patience,
         }
     }

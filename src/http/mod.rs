@@ -39,8 +39,9 @@ mod api;
 mod counters;
 mod drain;
 mod limits;
+mod process;
 mod serve;
 
-pub use self::api::Router;
+pub use self::api::{ResponseBody, Router};
 pub use self::limits::Limits;
 pub use self::serve::{RequestCounter, Server};

@@ -1,9 +1,11 @@
 //! The router without a socket, and the server on real sockets.
 
 mod hardening;
+mod room;
 mod routes;
 mod scrape;
 mod server;
+mod standard;
 #[path = "../support/mod.rs"]
 mod support;
 mod traps;

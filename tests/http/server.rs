@@ -120,10 +120,10 @@ fn counting_follows_a_service_that_is_replaced() {
 #[test]
 fn a_connection_carries_requests_one_after_another_or_all_at_once() {
     let server = start(Limits::default());
-    let request = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
-    let post = "POST /api/v1/services/data-api/events HTTP/1.1\r\nhost: x\r\n\
+    let request = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let post = "POST /api/v1/services/data-api/events HTTP/1.1\r\nhost: localhost\r\n\
                 content-length: 19\r\n\r\n{\"event\":\"request\"}";
-    let last = "GET /api/v1/event-rate?service=data-api HTTP/1.1\r\nhost: x\r\n\
+    let last = "GET /api/v1/event-rate?service=data-api HTTP/1.1\r\nhost: localhost\r\n\
                 connection: close\r\n\r\n";
     let answers = server.exchange([request.repeat(100), post.repeat(20), last.into()].concat());
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 101);
@@ -135,7 +135,7 @@ fn a_connection_carries_requests_one_after_another_or_all_at_once() {
 fn a_client_that_has_stopped_sending_still_gets_its_answer() {
     let server = start(Limits::default());
     let mut stream = server.connect();
-    stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let answer = read_to_end(&mut stream);
     assert!(answer.ends_with("{\"status\":\"live\"}"), "{answer}");
@@ -145,7 +145,7 @@ fn a_client_that_has_stopped_sending_still_gets_its_answer() {
 fn head_has_no_body_on_the_wire() {
     let server = start(Limits::default());
     let answer = server
-        .exchange("HEAD /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .exchange("HEAD /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         .to_lowercase();
     assert!(answer.contains("content-length: 17\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
 }
@@ -161,7 +161,7 @@ fn a_server_without_a_listener_does_not_start() {
 fn an_idle_server_ends_at_once_and_says_goodbye_to_idle_connections() {
     let mut server = start(Limits::default());
     let mut idle = server.connect();
-    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     let mut first = [0; 12];
     std::io::Read::read_exact(&mut idle, &mut first).unwrap();
     let begun = std::time::Instant::now();

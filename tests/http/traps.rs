@@ -38,8 +38,11 @@ fn metrics_say_which_version_of_the_format_they_are() {
 
 #[test]
 fn a_client_that_never_finishes_its_request_is_hung_up_on() {
-    let server = start(limits(|limits| limits.header_timeout = Duration::from_millis(200)));
-    for begun in ["", "GET /health HTTP/1.1\r\nHost: x\r\n"] {
+    let server = start(limits(|limits| {
+        limits.header_timeout = Duration::from_millis(200);
+        limits.idle_timeout = Duration::from_millis(200);
+    }));
+    for begun in ["", "GET /health HTTP/1.1\r\nHost: localhost\r\n"] {
         let mut stream = server.connect();
         stream.write_all(begun.as_bytes()).unwrap();
         // Ends when the server hangs up; past the test's patience it is an error.
@@ -55,7 +58,7 @@ fn a_request_under_way_is_answered_before_the_end() {
     let mut server = start(Limits::default());
     let mut stream = server.connect();
     let body = r#"{"event":"request","count":7}"#;
-    let head = "POST /api/v1/services/admin-api/events HTTP/1.1\r\nHost: x\r\n";
+    let head = "POST /api/v1/services/admin-api/events HTTP/1.1\r\nHost: localhost\r\n";
     write!(stream, "{head}Content-Length: {}\r\nExpect: 100-continue\r\n\r\n", body.len()).unwrap();
     // The server asks for the body: it is reading this request.
     let mut asked = [0; 25];

@@ -38,7 +38,7 @@ fn durations_go_in_and_quantiles_come_out() {
         std::thread::sleep(Duration::from_millis(1));
     }
     let posted = server.exchange(
-        "POST /api/v1/services/enrichment-pipeline/events HTTP/1.1\r\nhost: x\r\n\
+        "POST /api/v1/services/enrichment-pipeline/events HTTP/1.1\r\nhost: localhost\r\n\
          content-length: 46\r\nconnection: close\r\n\r\n\
          {\"event\":\"event\",\"duration_ms\":2000,\"count\":1}",
     );

@@ -124,7 +124,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 /// Sends the head of a request that is to be the connection's last.
 pub(crate) fn send(address: SocketAddr, method: &str, path: &str) -> TcpStream {
     let mut stream = connect(address);
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     stream
 }

@@ -310,7 +310,7 @@ fn second_signal_stops_the_program_at_once() {
     let mut slow = TcpStream::connect(address).unwrap();
     std::io::Write::write_all(
         &mut slow,
-        b"POST /api/v1/services/data-api/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+        b"POST /api/v1/services/data-api/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
     )
     .unwrap();
     get(address, "/health/live");

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
 use bytes::{Buf, Bytes};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -43,15 +43,27 @@ where
             Err(failed) => return Err(broken(failed)),
         }
     }
+    discard(body).await;
+    Err(Refusal::too_large(limits.body_bytes))
+}
+
+/// Reads a body that nobody wants, so that the client can read the answer. Returns whether that was
+/// all of it; some of a very long or a slow one is left.
+pub(crate) async fn skip<B: Body>(body: B, limits: &Limits) -> bool {
+    let body = pin!(body);
+    tokio::time::timeout(limits.body_timeout, discard(body)).await.unwrap_or(false)
+}
+
+async fn discard<B: Body>(mut body: Pin<&mut B>) -> bool {
     let mut discarded = 0;
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
         discarded += frame.data_ref().map_or(0, Buf::remaining);
         if discarded > DISCARDED {
-            break;
+            return false;
         }
     }
-    let why = format_args!("the body is too large: at most {} bytes are read", limits.body_bytes);
-    Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why))
+    true
 }
 
 fn broken(why: impl Display) -> Refusal {

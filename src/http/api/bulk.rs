@@ -1,72 +1,118 @@
 //! Responses whose size grows with the number of services.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use hyper::header::HOST;
 use hyper::{HeaderMap, Request, StatusCode};
 
+use super::caught::caught;
+use super::pieces::Pieces;
 use super::query::Query;
-use super::response::{Answer, Listed, Overview, Refusal, error, json, until_sent};
+use super::response::{Answer, Listed, Overview, Refusal, document, error};
+use super::response_body::ResponseBody;
 use super::route::Route;
 use super::router::Router;
-use super::scrape;
+use super::scrape::{self, Form};
+use super::wanted::{Wanted, WantedMetrics};
 use crate::export::ProcessSample;
 use crate::export::discovery;
 use crate::fleet::{Rejections, Service};
+use crate::http::process;
 
 /// Up to this many events a bulk response is made on the connection's thread: it takes less than a
 /// millisecond. Longer ones are made on the runtime's blocking threads.
 const FEW_EVENTS: usize = 256;
 
 impl Router {
-    /// The answer to a request for a bulk response. It occupies one of the places for such
-    /// responses until its last byte is sent.
-    pub(super) async fn answer_bulk(&self, request: Request<Bytes>, route: Route) -> Answer {
-        let place = Arc::clone(&self.bulk).acquire_owned();
-        let place = tokio::time::timeout(self.options.limits.body_timeout, place).await;
-        let Ok(Ok(place)) = place else {
-            let why = "too many long answers are on their way to other clients: try again";
-            return error(StatusCode::SERVICE_UNAVAILABLE, why);
-        };
-        let services = self.options.registry.services();
-        let events: usize = services.iter().map(|service| service.events().len()).sum();
-        let answer = if events > FEW_EVENTS {
-            let router = self.clone();
-            let make = move || router.answer_route(&request, Some(route));
-            // Panics are caught inside, and only a runtime that shuts down cancels this.
-            match tokio::task::spawn_blocking(make).await {
-                Ok(answer) => answer,
-                Err(_) => error(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down"),
+    /// What a request for a bulk response wants; `None` if the route is none of those.
+    pub(super) fn wanted<T>(
+        &self,
+        request: &Request<T>,
+        route: &Route,
+    ) -> Result<Option<Wanted>, Refusal> {
+        let here = self.listener.as_ref().map(|here| here.address);
+        Ok(Some(match route {
+            Route::Services => Wanted::Services,
+            Route::Discovery => {
+                let authority = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+                Wanted::Discovery { here, authority: authority.map(str::to_owned) }
             }
-        } else {
-            self.answer_route(&request, Some(route))
-        };
-        until_sent(place, answer).await
+            Route::Metrics => {
+                let query = Query::parse(request.uri().query().unwrap_or(""))
+                    .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
+                Wanted::Metrics(self.wanted_metrics(&query, request.headers()))
+            }
+            _ => return Ok(None),
+        }))
     }
 
-    pub(super) fn services(&self) -> Answer {
+    fn wanted_metrics(&self, query: &Query<'_>, headers: &HeaderMap) -> WantedMetrics {
+        let dedicated = self.listener.as_ref().is_some_and(|listener| listener.dedicated);
+        let service = query.service.as_deref().or(dedicated.then(|| self.service()));
+        WantedMetrics {
+            here: self.listener.as_ref().map(|here| here.address),
+            service: service.map(str::to_owned),
+            own_ports: query.own_ports,
+            rates: query.rates.unwrap_or(self.options.rates),
+            form: Form::preferred(headers),
+        }
+    }
+
+    /// The answer to a request for a bulk response, which others may share.
+    pub(super) async fn answer_bulk(&self, path: &str, wanted: Wanted) -> Answer {
+        let services = self.options.registry.services();
+        let events: usize = services.iter().map(|service| service.events().len()).sum();
+        drop(services);
+        let (router, path, asked) = (self.clone(), path.to_owned(), wanted.clone());
+        let make = move || caught(&path, || router.bulk(&asked));
+        let answer = self.documents.get(wanted, events > FEW_EVENTS, make).await;
+        answer.unwrap_or_else(|| {
+            error(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down")
+        })
+    }
+
+    /// Makes a bulk response.
+    pub(super) fn bulk(&self, wanted: &Wanted) -> Result<Answer, Refusal> {
+        match wanted {
+            Wanted::Services => Ok(self.services()),
+            Wanted::Discovery { authority, .. } => Ok(self.discovery(authority.as_deref())),
+            Wanted::Metrics(wanted) => self.metrics(wanted),
+        }
+    }
+
+    /// An answer with a document that may be long.
+    fn long(&self, content_type: &'static str, pieces: Pieces) -> Answer {
+        let (mut pieces, length) = pieces.finish();
+        let body = match pieces.pop() {
+            None => ResponseBody::default(),
+            Some(only) if pieces.is_empty() => only.into(),
+            Some(last) => {
+                pieces.push(last);
+                ResponseBody::of(self.documents.keep(pieces, length))
+            }
+        };
+        document(StatusCode::OK, content_type, body)
+    }
+
+    fn long_json(&self, value: &impl serde::Serialize) -> Answer {
+        let mut pieces = Pieces::default();
+        // This fails only for a map whose keys aren't text, and no document has one.
+        serde_json::to_writer(&mut pieces, value).expect("serialisable");
+        self.long("application/json", pieces)
+    }
+
+    fn services(&self) -> Answer {
         let services = self.options.registry.services();
         let services = services.iter().map(|service| Listed::from(&**service)).collect();
         let rejected = self.options.rejections.iter().flat_map(Rejections::iter);
         let rejected = rejected.map(|(reason, count)| (reason.as_str(), count)).collect();
-        json(StatusCode::OK, &Overview { services, rejected })
+        self.long_json(&Overview { services, rejected })
     }
 
-    pub(super) fn metrics(
-        &self,
-        query: &Query<'_>,
-        headers: &HeaderMap,
-    ) -> Result<Answer, Refusal> {
+    fn metrics(&self, wanted: &WantedMetrics) -> Result<Answer, Refusal> {
         let all = self.options.registry.services();
-        let dedicated = self.listener.as_ref().is_some_and(|listener| listener.dedicated);
-        let one = match &query.service {
-            Some(name) => Some(self.named(Some(name))?),
-            None if dedicated => Some(self.named(None)?),
-            None => None,
-        };
-        let left_out = self.left_out(query);
+        let one = wanted.service.as_deref().map(|name| self.named(Some(name))).transpose()?;
+        let left_out = self.left_out(wanted.own_ports);
         let services: Vec<&Service> = if let Some(service) = &one {
             vec![service]
         } else {
@@ -74,13 +120,15 @@ impl Router {
             all.iter().map(|service| &**service).filter(wanted).collect()
         };
         let process = one.is_none().then(|| self.process_sample());
-        let rates = query.rates.unwrap_or(self.options.rates);
-        Ok(scrape::answer(&scrape::scrape(&services, process, rates), headers))
+        let scrape = scrape::scrape(&services, process, wanted.rates);
+        let mut answer = self.long(wanted.form.content_type(), wanted.form.write(&scrape));
+        wanted.form.describe(answer.headers_mut());
+        Ok(answer)
     }
 
     /// The services that are scraped on their dedicated listeners instead.
-    fn left_out(&self, query: &Query<'_>) -> HashSet<&str> {
-        let Some(here) = self.listener.as_ref().filter(|_| !query.own_ports) else {
+    fn left_out(&self, own_ports: bool) -> HashSet<&str> {
+        let Some(here) = self.listener.as_ref().filter(|_| !own_ports) else {
             return HashSet::new();
         };
         let dedicated = discovery::dedicated_listeners(&here.running.listening, here.address);
@@ -89,20 +137,22 @@ impl Router {
 
     fn process_sample(&self) -> ProcessSample {
         let max_connections = self.options.limits.max_connections;
+        let withdrawn = self.documents.withdrawn();
+        let here = self.listener.as_ref();
         ProcessSample {
             version: env!("CARGO_PKG_VERSION"),
             engine: crate::engine::diagnostics(),
             rejected: self.options.rejections.iter().flat_map(Rejections::iter).collect(),
             program: self.options.program.sample(),
-            http: self.listener.as_ref().map(|here| here.running.sample(max_connections)),
+            http: here.map(|here| here.running.sample(max_connections, withdrawn)),
+            system: process::sample(),
         }
     }
 
-    pub(super) fn discovery(&self, headers: &HeaderMap) -> Answer {
+    fn discovery(&self, authority: Option<&str>) -> Answer {
         let services = self.options.registry.services();
         let here = self.listener.as_ref();
         let here = here.map(|here| (here.running.listening.as_slice(), here.address));
-        let authority = headers.get(HOST).and_then(|host| host.to_str().ok());
-        json(StatusCode::OK, &discovery::targets(&services, here, authority))
+        self.long_json(&discovery::targets(&services, here, authority))
     }
 }

@@ -4,22 +4,27 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::response_body::ResponseBody;
+use super::route::Route;
+
 use crate::fleet::{RateBasis, Service};
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<ResponseBody>;
 
 /// Most JSON documents fit in this many bytes.
 const USUAL_LENGTH: usize = 1024;
 
 /// An answer with this body. It must never be cached, since figures change all the time.
-pub(crate) fn document(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
+pub(crate) fn document(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<ResponseBody>,
+) -> Answer {
+    let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -32,24 +37,48 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     // This fails only for a map whose keys aren't text, and no document has one.
     let mut body = Vec::with_capacity(USUAL_LENGTH);
     serde_json::to_writer(&mut body, value).expect("serialisable");
-    document(status, "application/json", body.into())
+    document(status, "application/json", body)
 }
 
 /// Why a request gets an error instead of its document.
+#[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     why: String,
+    /// The methods that the path takes, if the request's is none of them.
+    allow: Option<&'static str>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, why: impl Display) -> Self {
-        Self { status, why: why.to_string() }
+        Self { status, why: why.to_string(), allow: None }
+    }
+
+    /// The refusal of a path that stands for nothing.
+    pub(crate) fn unknown_path(path: &str) -> Self {
+        let why = format_args!("unknown path {path:?}: there are {}", Route::ALL);
+        Self::new(StatusCode::NOT_FOUND, why)
+    }
+
+    /// The refusal of a body that has more than `most` bytes.
+    pub(crate) fn too_large(most: usize) -> Self {
+        let why = format_args!("the body is too large: at most {most} bytes are read");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, why)
+    }
+
+    #[cfg(test)]
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
     }
 }
 
 impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
-        error(refusal.status, refusal.why)
+        let mut answer = error(refusal.status, refusal.why);
+        if let Some(allow) = refusal.allow {
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        answer
     }
 }
 
@@ -58,36 +87,16 @@ pub(crate) fn error(status: StatusCode, why: impl Display) -> Answer {
     json(status, &Failure { error: why.to_string() })
 }
 
-/// The answer for a known path that doesn't take the request's method.
-pub(crate) fn method_not_allowed(allow: &'static str) -> Answer {
+/// The refusal of a method that a known path doesn't take.
+pub(crate) fn method_not_allowed(allow: &'static str) -> Refusal {
     let why = format_args!("method not allowed: this path takes {allow}");
-    let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, why);
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
-    answer
+    Refusal { allow: Some(allow), ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why) }
 }
 
 /// The same answer, after which the connection ends.
 pub(crate) fn closing(mut answer: Answer) -> Answer {
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
-}
-
-/// The same answer, which holds `guard` until its body has been sent in full.
-pub(crate) async fn until_sent<T: Send + Sync + 'static>(guard: T, answer: Answer) -> Answer {
-    struct Guarded<T>(Bytes, #[allow(dead_code)] T);
-    impl<T> AsRef<[u8]> for Guarded<T> {
-        fn as_ref(&self) -> &[u8] {
-            &self.0
-        }
-    }
-    let (head, mut body) = answer.into_parts();
-    // A full body is one frame, or none if it is empty.
-    let body = match body.frame().await {
-        Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-        None => Bytes::new(),
-    };
-    let body = Bytes::from_owner(Guarded(body, guard));
-    Answer::from_parts(head, Full::new(body))
 }
 
 /// The document of an error.
@@ -118,30 +127,30 @@ pub(crate) struct Accepted {
 
 /// The document of `/api/v1/services`.
 #[derive(Serialize)]
-pub(crate) struct Overview {
-    pub(crate) services: Vec<Listed>,
+pub(crate) struct Overview<'a> {
+    pub(crate) services: Vec<Listed<'a>>,
     pub(crate) rejected: BTreeMap<&'static str, u64>,
 }
 
 /// A service as `/api/v1/services` lists it.
 #[derive(Serialize)]
-pub(crate) struct Listed {
-    pub(crate) name: String,
-    pub(crate) port: Option<u16>,
-    pub(crate) category: String,
-    pub(crate) basis: RateBasis,
-    pub(crate) events: Vec<String>,
+pub(crate) struct Listed<'a> {
+    name: &'a str,
+    port: Option<u16>,
+    category: &'a str,
+    basis: RateBasis,
+    events: &'a [String],
 }
 
-impl From<&Service> for Listed {
-    fn from(service: &Service) -> Self {
-        let spec = service.spec().clone();
+impl<'a> From<&'a Service> for Listed<'a> {
+    fn from(service: &'a Service) -> Self {
+        let spec = service.spec();
         Self {
-            name: spec.name,
+            name: &spec.name,
             port: spec.port,
-            category: spec.category,
+            category: &spec.category,
             basis: spec.basis,
-            events: spec.events,
+            events: &spec.events,
         }
     }
 }

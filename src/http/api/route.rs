@@ -45,9 +45,19 @@ impl Route {
         })
     }
 
-    /// Whether the size of the response grows with the number of services.
-    pub(crate) fn is_bulk(&self) -> bool {
-        matches!(self, Self::Services | Self::Metrics | Self::Discovery)
+    /// The path with its variable part as NAME.
+    pub(crate) fn template(&self) -> &'static str {
+        match self {
+            Self::EventRate => "/api/v1/event-rate",
+            Self::EventRateOf(_) => "/api/v1/services/NAME/event-rate",
+            Self::Events(_) => "/api/v1/services/NAME/events",
+            Self::Services => "/api/v1/services",
+            Self::Health => "/health",
+            Self::Live => "/health/live",
+            Self::Ready => "/health/ready",
+            Self::Metrics => "/metrics",
+            Self::Discovery => "/sd",
+        }
     }
 
     /// Whether a request has a body that matters.

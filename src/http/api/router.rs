@@ -2,29 +2,26 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Body;
-use hyper::header::CONTENT_LENGTH;
+use hyper::header::{CONTENT_LENGTH, EXPECT};
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::Semaphore;
 
 use super::body;
+use super::caught::caught;
+use super::documents::Documents;
 use super::program::Program;
 use super::query::Query;
-use super::response::{Answer, ProbeStatus, Refusal, closing, error, json, method_not_allowed};
+use super::response::{Answer, ProbeStatus, Refusal, closing, json};
+use super::response_body::ResponseBody;
 use super::route::Route;
+use super::wanted::Wanted;
 use crate::export::discovery::Listening;
 use crate::fleet::{Registry, Rejections};
 use crate::http::Limits;
 use crate::http::counters::Running;
-
-/// How many bulk responses may be made or sent at a time. With their length, this bounds the memory
-/// of all of them.
-const MAX_BULK: usize = 16;
 
 /// Answers requests about the services of a registry.
 ///
@@ -45,8 +42,8 @@ const MAX_BULK: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Router {
     pub(super) options: Arc<Options>,
-    /// The places of [`MAX_BULK`] bulk responses.
-    pub(super) bulk: Arc<Semaphore>,
+    /// The long documents that are made and sent.
+    pub(super) documents: Arc<Documents<Wanted, Answer>>,
     /// The service that a request means if it names none.
     service: Arc<str>,
     /// `None` unless a [`Server`](crate::http::Server) serves this router.
@@ -69,6 +66,7 @@ pub(super) struct Options {
     pub(super) rejections: Option<Rejections>,
     pub(super) rates: bool,
     pub(super) program: Program,
+    pub(super) allowed_hosts: Option<Vec<String>>,
 }
 
 impl Router {
@@ -91,11 +89,17 @@ impl Router {
     #[must_use]
     pub fn new(registry: Registry, service: impl Into<String>) -> Self {
         let limits = Limits::default();
-        let program = Program::default();
-        let options = Options { registry, limits, rejections: None, rates: true, program };
+        let options = Options {
+            registry,
+            limits,
+            rejections: None,
+            rates: true,
+            program: Program::default(),
+            allowed_hosts: None,
+        };
         Self {
             options: Arc::new(options),
-            bulk: Arc::new(Semaphore::new(MAX_BULK)),
+            documents: Arc::default(),
             service: service.into().into(),
             listener: None,
         }
@@ -134,6 +138,8 @@ impl Router {
     #[must_use]
     pub fn rejections(mut self, rejections: Rejections) -> Self {
         Arc::make_mut(&mut self.options).rejections = Some(rejections);
+        // Those of the clones so far show other counts.
+        self.documents = Arc::default();
         self
     }
 
@@ -149,6 +155,34 @@ impl Router {
     #[must_use]
     pub fn rates(mut self, rates: bool) -> Self {
         Arc::make_mut(&mut self.options).rates = rates;
+        self
+    }
+
+    /// Serves requests that name one of these hosts, or an address of this machine that is certain:
+    /// `localhost`, a loopback address or the listener's own address. All others get status 421. A
+    /// name has no port; `*` stands for every name.
+    ///
+    /// Without this, a [`Server`](crate::http::Server) serves only those certain names on a loopback
+    /// listener, and every name on others. A router in an application that serves it by other code
+    /// serves every name. Once it has allowed hosts, that router too refuses events from
+    /// [web pages](crate::http#web-pages).
+    ///
+    /// ```
+    /// use hyper::{Request, StatusCode};
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::new(), "data-api").allowed_hosts(["metrics.example.com"]);
+    /// let status = |host| {
+    ///     let request = Request::get("/health/live").header("host", host);
+    ///     router.answer(&request.body(bytes::Bytes::new()).unwrap()).status()
+    /// };
+    /// assert_eq!(status("metrics.example.com:8003"), StatusCode::OK);
+    /// assert_eq!(status("elsewhere.example.com"), StatusCode::MISDIRECTED_REQUEST);
+    /// ```
+    #[must_use]
+    pub fn allowed_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let hosts = hosts.into_iter().map(Into::into).collect();
+        Arc::make_mut(&mut self.options).allowed_hosts = Some(hosts);
         self
     }
 
@@ -206,15 +240,18 @@ impl Router {
     /// # Panics
     ///
     /// If it isn't polled on a tokio runtime whose time driver is enabled.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<ResponseBody>
     where
         B: Body,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        let route = Route::find(request.uri().path());
+        if let Err(refusal) = self.check_head(&request, route.as_ref()) {
+            return self.refuse(request, refusal).await;
+        }
         let (head, incoming) = request.into_parts();
-        let route = Route::find(head.uri.path());
         let takes_body = route.as_ref().is_some_and(Route::takes_body);
-        let body = if takes_body && head.method == Method::POST {
+        let body = if takes_body {
             match body::read(incoming, &self.options.limits).await {
                 Ok(body) => body,
                 // The rest of the body stands where the next request would begin.
@@ -224,10 +261,29 @@ impl Router {
             Bytes::new()
         };
         let request = Request::from_parts(head, body);
-        match route {
-            Some(route) if route.is_bulk() => self.answer_bulk(request, route).await,
-            route => self.answer_route(&request, route),
+        let wanted = route.as_ref().map(|route| self.wanted(&request, route));
+        match wanted {
+            Some(Ok(Some(wanted))) => {
+                let answer = self.answer_bulk(request.uri().path(), wanted).await;
+                for_method(request.method(), answer)
+            }
+            _ => self.answer_route(&request, route),
         }
+    }
+
+    /// The answer to a request whose head decides that it is refused. A client that waits to be
+    /// asked for the body isn't asked. From others the body is on its way.
+    async fn refuse<B: Body>(&self, request: Request<B>, refusal: Refusal) -> Answer {
+        let (head, body) = request.into_parts();
+        let answer = for_method(&head.method, refusal.into());
+        if body.is_end_stream() {
+            return answer;
+        }
+        let waits = head.headers.get(EXPECT);
+        let waits =
+            waits.is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let read = !waits && body::skip(body, &self.options.limits).await;
+        if read { answer } else { closing(answer) }
     }
 
     /// Answers a request whose body is there already. If the code behind a route panics, the
@@ -247,70 +303,45 @@ impl Router {
     /// assert_eq!(status("/health"), StatusCode::NOT_FOUND);
     /// ```
     #[must_use]
-    pub fn answer(&self, request: &Request<Bytes>) -> Response<Full<Bytes>> {
-        self.answer_route(request, Route::find(request.uri().path()))
+    pub fn answer(&self, request: &Request<Bytes>) -> Response<ResponseBody> {
+        let route = Route::find(request.uri().path());
+        match self.check_head(request, route.as_ref()) {
+            Ok(()) => self.answer_route(request, route),
+            Err(refusal) => for_method(request.method(), refusal.into()),
+        }
     }
 
-    /// The answer to a request for this route; `None` if its path is unknown.
-    pub(super) fn answer_route(&self, request: &Request<Bytes>, route: Option<Route>) -> Answer {
-        let mut answer = caught(request.uri().path(), || self.dispatch(request, route));
-        if request.method() == Method::HEAD {
-            let length = answer.body().size_hint().exact().unwrap_or(0);
-            answer.headers_mut().insert(CONTENT_LENGTH, length.into());
-            *answer.body_mut() = Full::default();
-        }
-        answer
+    /// The answer to a request for this route, after its head has been checked.
+    fn answer_route(&self, request: &Request<Bytes>, route: Option<Route>) -> Answer {
+        let answer = caught(request.uri().path(), || self.dispatch(request, route));
+        for_method(request.method(), answer)
     }
 
     fn dispatch(&self, request: &Request<Bytes>, route: Option<Route>) -> Result<Answer, Refusal> {
-        let Some(route) = route else {
-            let path = request.uri().path();
-            let why = format_args!("unknown path {path:?}: there are {}", Route::ALL);
-            return Err(Refusal::new(StatusCode::NOT_FOUND, why));
-        };
-        if !route.methods().contains(request.method()) {
-            return Ok(method_not_allowed(route.allow()));
+        let Some(route) = route else { return Err(Refusal::unknown_path(request.uri().path())) };
+        if let Some(wanted) = self.wanted(request, &route)? {
+            return self.bulk(&wanted);
         }
         let query = Query::parse(request.uri().query().unwrap_or(""))
             .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
         match route {
-            Route::EventRate => self.event_rate(query.service.as_deref(), query.series),
             Route::EventRateOf(name) => self.event_rate(Some(&name), query.series),
             Route::Events(name) => self.events(&name, request.body()),
-            Route::Services => Ok(self.services()),
             Route::Health => self.health(),
             Route::Live => Ok(json(StatusCode::OK, &ProbeStatus::of("live"))),
             Route::Ready => Ok(self.ready()),
-            Route::Metrics => self.metrics(&query, request.headers()),
-            Route::Discovery => Ok(self.discovery(request.headers())),
+            // The others are bulk.
+            _ => self.event_rate(query.service.as_deref(), query.series),
         }
     }
 }
 
-/// The answer that `route` makes, or 500 if it panics.
-fn caught(path: &str, route: impl FnOnce() -> Result<Answer, Refusal>) -> Answer {
-    // A route shares only registries and counts with others, and those are consistent at any time.
-    match catch_unwind(AssertUnwindSafe(route)) {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(refusal)) => refusal.into(),
-        Err(_) => {
-            tracing::error!(path, "panicked while answering a request");
-            let why = "answering this request failed inside the server; its log says more";
-            error(StatusCode::INTERNAL_SERVER_ERROR, why)
-        }
+/// The answer as this method gets it: HEAD gets no body, but its length.
+fn for_method(method: &Method, mut answer: Answer) -> Answer {
+    if method == Method::HEAD {
+        let length = answer.body().size_hint().exact().unwrap_or(0);
+        answer.headers_mut().insert(CONTENT_LENGTH, length.into());
+        *answer.body_mut() = ResponseBody::default();
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_one_answer_that_says_so() {
-        let answer = caught("/", || panic!("on purpose"));
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(answer.headers()["content-type"], "application/json");
-        let answer = caught("/", || Err(Refusal::new(StatusCode::NOT_FOUND, "not here")));
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
-    }
+    answer
 }

@@ -1,16 +1,16 @@
 //! `/metrics`: from the registry to a document, in the format and the encoding that the client
 //! prefers.
 
-use std::io::Write;
+use std::fmt;
+use std::io::{BufWriter, IntoInnerError, Write};
 
-use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use hyper::HeaderMap;
 use hyper::header::{CONTENT_ENCODING, HeaderValue, VARY};
-use hyper::{HeaderMap, StatusCode};
 use mediatype::{MediaType, MediaTypeList, Name, ReadParams};
 
-use super::response::{Answer, document};
+use super::pieces::{PIECE, Pieces};
 use crate::export::exposition::Format;
 use crate::export::families::encode;
 use crate::export::{EventSample, ProcessSample, Scrape, ServiceSample};
@@ -59,31 +59,62 @@ pub(crate) fn scrape<'a>(
     scrape
 }
 
-/// The document of a scrape, in the format and the encoding that the client prefers.
-pub(crate) fn answer(scrape: &Scrape<'_>, headers: &HeaderMap) -> Answer {
-    let format = format(joined(headers, "accept").as_deref());
-    let text = encode(scrape, format).into_bytes();
-    let zip = accepts_gzip(joined(headers, "accept-encoding").as_deref());
-    let body = if zip { gzip(&text) } else { text };
-    let mut answer = document(StatusCode::OK, format.content_type(), Bytes::from(body));
-    let headers = answer.headers_mut();
-    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-    if zip {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+/// How a document is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Form {
+    format: Format,
+    gzip: bool,
+}
+
+impl Form {
+    /// The form that a client with these headers prefers.
+    pub(super) fn preferred(headers: &HeaderMap) -> Self {
+        Self {
+            format: format(joined(headers, "accept").as_deref()),
+            gzip: accepts_gzip(joined(headers, "accept-encoding").as_deref()),
+        }
     }
-    answer
+
+    /// Writes the document of a scrape.
+    pub(super) fn write(self, scrape: &Scrape<'_>) -> Pieces {
+        let mut pieces = Pieces::default();
+        if self.gzip {
+            let encoder = GzEncoder::new(pieces, Compression::fast());
+            let mut text = Text(BufWriter::with_capacity(PIECE, encoder));
+            encode(scrape, self.format, &mut text);
+            let written = text.0.into_inner().map_err(IntoInnerError::into_error);
+            return written.and_then(GzEncoder::finish).expect("writing to memory does not fail");
+        }
+        encode(scrape, self.format, &mut pieces);
+        pieces
+    }
+
+    pub(super) fn content_type(self) -> &'static str {
+        self.format.content_type()
+    }
+
+    /// Adds the headers that say how the document was chosen.
+    pub(super) fn describe(self, headers: &mut HeaderMap) {
+        headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+        if self.gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+    }
+}
+
+/// Text that is written as bytes.
+struct Text<W>(W);
+
+impl<W: Write> fmt::Write for Text<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write_all(text.as_bytes()).map_err(|_| fmt::Error)
+    }
 }
 
 /// All values of a header as one list, without those that aren't ASCII.
 fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
     lines.map(str::to_owned).reduce(|all, line| all + "," + &line)
-}
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
-    let written = encoder.write_all(text).and_then(|()| encoder.finish());
-    written.expect("writing to memory does not fail")
 }
 
 /// The format that a client with this `Accept` header prefers. The text format is the fallback: for

@@ -1,5 +1,6 @@
 //! Responses about one service, or about the server.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -9,14 +10,21 @@ use super::response::{Accepted, Answer, Health, ProbeStatus, Refusal, json};
 use super::router::Router;
 use crate::fleet::{EventRate, Service};
 
+/// The most services that an error lists.
+const LISTED: usize = 20;
+
 impl Router {
     /// The service with this name, or the default service.
     pub(super) fn named(&self, name: Option<&str>) -> Result<Arc<Service>, Refusal> {
         let name = name.unwrap_or(self.service());
         self.options.registry.get(name).ok_or_else(|| {
             let services = self.options.registry.services();
-            let known: Vec<_> = services.iter().map(|service| service.name()).collect();
-            let known = known.join(", ");
+            let listed = services.iter().take(LISTED).map(|service| service.name());
+            let mut known = listed.collect::<Vec<_>>().join(", ");
+            // Writing to a string can't fail.
+            if let Some(more @ 1..) = services.len().checked_sub(LISTED) {
+                let _ = write!(known, " and {more} more, which /api/v1/services lists");
+            }
             let why = format_args!("unknown service {name:?}: known services are: {known}");
             Refusal::new(StatusCode::NOT_FOUND, why)
         })
@@ -36,7 +44,7 @@ impl Router {
     }
 
     pub(super) fn ready(&self) -> Answer {
-        let draining = self.listener.as_ref().is_some_and(|here| here.running.drain.is_draining());
+        let draining = self.listener.as_ref().is_some_and(|here| here.running.drain.is_leaving());
         if draining {
             return json(StatusCode::SERVICE_UNAVAILABLE, &ProbeStatus::of("draining"));
         }

@@ -16,7 +16,7 @@ use crate::http::{Limits, Router};
 
 /// The first pause after a failure to accept, doubled from failure to failure.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Accepts the connections of one listener, and owns them.
 pub(super) struct Acceptor {
@@ -70,8 +70,8 @@ impl Acceptor {
                 Err(error) if concerns_one_connection(&error) => {}
                 // Most likely the process has too many open files: a connection that ends helps.
                 Err(error) => {
-                    self.admission.running.accept_failed();
-                    tracing::warn!(%error, ?pause, "can't accept connections");
+                    self.admission.running.accept_failed(error);
+                    self.admission.slots.ask_for_room();
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -100,6 +100,7 @@ impl Admission {
             router: self.router.clone(),
             requests: self.requests.clone(),
             limits: self.limits,
+            running: Arc::clone(&self.running),
             slots: Arc::clone(&self.slots),
             drain: self.drain.clone(),
         };

@@ -1,7 +1,10 @@
 //! From a socket to requests.
 
 mod accept;
+mod activity;
 mod connection;
+mod farewell;
+mod report;
 mod requests;
 mod server;
 mod slots;

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::accept::{Acceptor, Admission};
+use super::report::report;
 use super::requests::RequestCounter;
 use super::slots::Slots;
 use crate::export::discovery::Listening;
@@ -138,12 +139,12 @@ impl Server {
         Ok(self)
     }
 
-    /// Serves until the future `shutdown` completes. Then the server drains: it lets the requests
-    /// in flight finish, for at most [`Limits::drain`](crate::http::Limits::drain), and ends as
+    /// Serves until the future `shutdown` completes. From then on `/health/ready` is 503. The server
+    /// goes on for [`Limits::drain_delay`](crate::http::Limits::drain_delay), so that load balancers
+    /// see it, and then drains: it lets the requests in flight finish, for at most [`Limits::drain`](crate::http::Limits::drain), and ends as
     /// soon as all connections have ended that were accepted before.
     ///
-    /// While it drains, the server still accepts connections, for one request each, so that
-    /// `/health/ready` can answer 503.
+    /// While it drains, the server still accepts connections, for one request each.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -197,9 +198,14 @@ impl Server {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             acceptors.push(Acceptor { listener, admission });
         }
+        // Ends with this future.
+        let mut reporting = JoinSet::new();
+        reporting.spawn(report(Arc::clone(&running)));
         let mut accepting: JoinSet<()> = acceptors.into_iter().map(Acceptor::run).collect();
 
         shutdown.await;
+        end.leave();
+        tokio::time::sleep(limits.drain_delay).await;
         let deadline = Instant::now() + limits.drain;
         let drained = tokio::time::timeout_at(deadline, async {
             end.drain().await;
