@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use clap::{ArgAction, Args};
 
 use crate::config::{Config, Udp};
 use crate::failure::SettingsError;
+use crate::http_keys::{HttpKeys, Seconds};
 use crate::log::LogFormat;
 use crate::values::{self, Prefixes};
 
@@ -64,6 +66,8 @@ pub(crate) struct Layer {
     /// Form of the log: text or json [default: text]
     #[arg(long, value_name = "FORM", hide_short_help = true)]
     pub(crate) log_format: Option<LogFormat>,
+    #[command(flatten)]
+    pub(crate) http: HttpKeys,
 }
 
 /// The variable that names the file.
@@ -94,6 +98,7 @@ impl Layer {
             log_format: parsed(set, "TICKRING_LOG_FORMAT", |text| {
                 text.parse().map_err(|_| "it must be text or json".to_owned())
             })?,
+            http: http(set)?,
         };
         layer.with_one_udp(["TICKRING_STATSD_UDP", "TICKRING_NO_STATSD"])
     }
@@ -126,6 +131,7 @@ impl Layer {
             max_events: statsd.max_events,
             forget_after: statsd.forget_after,
             log_format: server.log_format,
+            http: config.http.clone(),
         }
     }
 
@@ -146,6 +152,7 @@ impl Layer {
             max_events: self.max_events.or(lower.max_events),
             forget_after: self.forget_after.or(lower.forget_after),
             log_format: self.log_format.or(lower.log_format),
+            http: self.http.or(lower.http),
         }
     }
 
@@ -175,6 +182,36 @@ fn parsed<T>(
     })
 }
 
+/// What the environment says about HTTP.
+fn http(variable: impl Fn(&'static str) -> Option<OsString>) -> Result<HttpKeys, SettingsError> {
+    let variable = &variable;
+    let count = |name| {
+        parsed(variable, name, |text| {
+            text.parse::<NonZeroUsize>().map_err(|_| "it must be a whole number from 1".to_owned())
+        })
+    };
+    let time = |name| {
+        parsed(variable, name, |text| {
+            text.parse::<Seconds>()
+                .map_err(|_| "it must be a number of seconds, such as 10 or 0.5".to_owned())
+        })
+    };
+    let names = |text: &str| Ok(text.split(',').map(|name| name.trim().to_owned()).collect());
+    Ok(HttpKeys {
+        allowed_hosts: parsed(variable, "TICKRING_ALLOWED_HOSTS", names)?,
+        max_connections: count("TICKRING_MAX_CONNECTIONS")?,
+        header_timeout: time("TICKRING_HEADER_TIMEOUT")?,
+        idle_timeout: time("TICKRING_IDLE_TIMEOUT")?,
+        body_timeout: time("TICKRING_BODY_TIMEOUT")?,
+        write_timeout: time("TICKRING_WRITE_TIMEOUT")?,
+        header_bytes: count("TICKRING_HEADER_BYTES")?,
+        max_headers: count("TICKRING_MAX_HEADERS")?,
+        body_bytes: count("TICKRING_BODY_BYTES")?,
+        drain_delay: time("TICKRING_DRAIN_DELAY")?,
+        drain: time("TICKRING_DRAIN")?,
+    })
+}
+
 fn number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "it must be a whole number".into())
 }
@@ -193,6 +230,8 @@ pub(crate) fn known_variables() -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
 
     fn environment(variables: &[(&str, &str)]) -> Result<Layer, String> {
@@ -217,7 +256,19 @@ mod tests {
             ("TICKRING_AUTO_REGISTER", "false"),
             ("TICKRING_MAX_SERVICES", "2"),
             ("TICKRING_MAX_EVENTS", "3"),
+            ("TICKRING_ALLOWED_HOSTS", "a.example, b.example"),
+            ("TICKRING_MAX_CONNECTIONS", "4"),
+            ("TICKRING_HEADER_TIMEOUT", "1"),
+            ("TICKRING_IDLE_TIMEOUT", "2"),
+            ("TICKRING_BODY_TIMEOUT", "3"),
+            ("TICKRING_WRITE_TIMEOUT", "4"),
+            ("TICKRING_HEADER_BYTES", "5"),
+            ("TICKRING_MAX_HEADERS", "6"),
+            ("TICKRING_BODY_BYTES", "7"),
+            ("TICKRING_DRAIN_DELAY", "8"),
+            ("TICKRING_DRAIN", "0.5"),
         ]);
+        let time = |text: &str| text.parse().ok();
         let expected = Layer {
             listen: Some("[::1]:1".parse().unwrap()),
             service: Some("a".into()),
@@ -233,6 +284,19 @@ mod tests {
             max_events: Some(3),
             forget_after: Some(Duration::from_secs(120)),
             log_format: Some(LogFormat::Json),
+            http: HttpKeys {
+                allowed_hosts: Some(vec!["a.example".into(), "b.example".into()]),
+                max_connections: NonZeroUsize::new(4),
+                header_timeout: time("1"),
+                idle_timeout: time("2"),
+                body_timeout: time("3"),
+                write_timeout: time("4"),
+                header_bytes: NonZeroUsize::new(5),
+                max_headers: NonZeroUsize::new(6),
+                body_bytes: NonZeroUsize::new(7),
+                drain_delay: time("8"),
+                drain: time("0.5"),
+            },
         };
         assert_eq!(layer.unwrap(), expected);
         assert_eq!(environment(&[]).unwrap(), Layer::default());

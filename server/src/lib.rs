@@ -6,9 +6,11 @@
 //! | `layer` | what one source of settings says: the flags, the environment or the file |
 //! | [`config`] | the configuration file |
 //! | `values` | how values are written |
+//! | [`http_keys`] | the limits of HTTP, of any source |
 //! | `place` | finds the line of a key in the file |
 //! | `settings` | merges the sources, and checks the result |
 //! | `services` | makes the registry, and changes it when the file changes |
+//! | `descriptors` | raises the limit of file descriptors, and fits the connections in |
 //! | `sockets` | binds everything before anything is served |
 //! | `log` | the log, for which nothing waits |
 //! | `threads` | starts all threads, or fails |
@@ -23,8 +25,10 @@
 
 mod cli;
 pub mod config;
+mod descriptors;
 mod failure;
 mod figures;
+pub mod http_keys;
 mod layer;
 mod log;
 mod place;

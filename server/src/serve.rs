@@ -14,6 +14,7 @@ use tickring::{Forgetting, Registry, Rejections};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::figures::{self, LastReload};
 use crate::log::LostLines;
@@ -50,7 +51,12 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
     let mut addresses = Vec::new();
     let listeners = receive(settings, &registry, &rejections, sockets.statsd, &mut addresses)?;
     let forgetting = settings.forgetting(&registry);
-    let router = Router::new(registry, &settings.service).rejections(rejections);
+    let mut limits = settings.limits;
+    limits.max_connections = descriptors::connections(limits.max_connections, sockets.http.len());
+    let mut router = Router::new(registry, &settings.service).rejections(rejections).limits(limits);
+    if let Some(hosts) = &settings.allowed_hosts {
+        router = router.allowed_hosts(hosts);
+    }
     let router = figures::figures(router, lost, &reloader.last);
     let router = figures::checks(router, &listeners);
     // Looked up for each request: a reload may give the service another first event.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tickring::http::Limits;
 use tickring::statsd::AutoRegister;
 use tickring::{Forgetting, Registry, ServiceSpec, catalogue};
 
@@ -40,6 +41,9 @@ pub(crate) struct Settings {
     /// its first event counts them.
     pub(crate) service: String,
     pub(crate) service_ports: bool,
+    pub(crate) limits: Limits,
+    /// The names to serve, if they are set.
+    pub(crate) allowed_hosts: Option<Vec<String>>,
     pub(crate) statsd_udp: Option<SocketAddr>,
     pub(crate) statsd_tcp: Option<SocketAddr>,
     pub(crate) statsd_unix: Option<PathBuf>,
@@ -100,6 +104,8 @@ impl Settings {
             listen: layer.listen.unwrap_or(([127, 0, 0, 1], 8003).into()),
             service: layer.service.unwrap_or_else(|| OWN_SERVICE.into()),
             service_ports: layer.service_ports.unwrap_or(false),
+            limits: layer.http.limits(),
+            allowed_hosts: layer.http.allowed_hosts,
             statsd_udp: (layer.no_statsd != Some(true)).then_some(udp),
             statsd_tcp: layer.statsd_tcp,
             statsd_unix: layer.statsd_unix,

@@ -15,6 +15,7 @@ use tickring::{ServiceError, ServiceSpec};
 
 pub use self::error::ConfigError;
 pub(crate) use self::error::What;
+use crate::http_keys::HttpKeys;
 pub use crate::log::LogFormat;
 use crate::place::PathSegment::{self, Index, Key};
 use crate::place::{line_at, line_of};
@@ -28,6 +29,8 @@ pub struct Config {
     pub catalogue: Catalogue,
     /// The table `[server]`.
     pub server: ServerKeys,
+    /// The table `[http]`.
+    pub http: HttpKeys,
     /// The table `[statsd]`.
     pub statsd: StatsdKeys,
     /// The tables `[[service]]`.
@@ -268,6 +271,12 @@ mod tests {
             service_ports = true
             log_format = "json"
 
+            [http]
+            allowed_hosts = ["metrics.example.com"]
+            max_connections = 100
+            idle_timeout = 120
+            drain_delay = 2.5
+
             [statsd]
             udp = ":9125"
             tcp = "localhost:9125"
@@ -291,6 +300,8 @@ mod tests {
         .unwrap();
         assert_eq!(config.catalogue, Catalogue::Replace);
         assert_eq!(config.server.listen, Some("[::1]:8003".parse().unwrap()));
+        assert_eq!(config.http.allowed_hosts.unwrap(), ["metrics.example.com"]);
+        assert_eq!(config.http.drain_delay, "2.5".parse().ok());
         assert_eq!(config.statsd.udp, Some(Udp::On("0.0.0.0:9125".parse().unwrap())));
         assert_eq!(config.statsd.tcp, Some("127.0.0.1:9125".parse().unwrap()));
         assert_eq!(config.statsd.forget_after, Some(Duration::from_secs(1800)));
@@ -323,6 +334,11 @@ mod tests {
             ),
             ("[server]\nlisten = 8003", "t.toml:2: server.listen: invalid type: integer `8003`"),
             ("[server]\nservice_ports = 1", "t.toml:2: server.service_ports: invalid type"),
+            (
+                "[http]\ndrain_delay = -1",
+                "t.toml:2: http.drain_delay: a time is a number of seconds from 0",
+            ),
+            ("[http]\nmax_connections = 0", "t.toml:2: http.max_connections: invalid value"),
             (
                 "[statsd]\nudp = true",
                 "t.toml:2: statsd.udp: invalid value: boolean `true`, expected an address such as",
