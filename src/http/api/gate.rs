@@ -3,7 +3,7 @@
 //! A client that sends `Expect: 100-continue` waits for the outcome, and sends no body that nobody
 //! wants. The order of the checks is that of their scope: the connection, the path, the request.
 
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Request, StatusCode};
 
 use super::hosts::Hosts;
@@ -27,6 +27,7 @@ impl Router {
             listener: self.listener.as_ref().map(|listener| listener.address.ip()),
             allowed: self.options.allowed_hosts.as_deref(),
         };
+        check_framing(request.headers())?;
         hosts.check_host(request)?;
         let Some(route) = route else {
             return Err(Refusal::unknown_path(request.uri().path()));
@@ -54,6 +55,19 @@ impl Router {
         }
         Ok(())
     }
+}
+
+/// Whoever passes requests on may read any other list of transfer codings differently, and find
+/// another request where the body ends.
+fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let (first, second) = (codings.next(), codings.next());
+    let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if second.is_some() || !first.is_none_or(chunked) {
+        let why = "transfer coding: a body is sent as it is, or chunked once";
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, why));
+    }
+    Ok(())
 }
 
 fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
