@@ -1,5 +1,6 @@
 //! The program, started as its users start it.
 
+mod http;
 mod program;
 mod troubles;
 
