@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use support::http::{Running, connect, run};
 use tickring::http::{Router, Server};
-use tickring::{Registry, Service};
+use tickring::{Registry, Service, ServiceBuilder};
 use tokio::runtime::Builder;
 
 const SERVICES: usize = 256;
@@ -27,7 +27,7 @@ fn large() -> Running {
         let name = |kind: &str, number: usize| format!("{kind}{number:-<120}");
         let builder = Service::builder(name("service", service));
         let events = (0..EVENTS).map(|event| name("event", event));
-        let builder = events.fold(builder, |builder, event| builder.event(event));
+        let builder = events.fold(builder, ServiceBuilder::event);
         registry.register(builder.build().unwrap()).unwrap();
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
