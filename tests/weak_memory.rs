@@ -72,6 +72,28 @@ fn samples_past_the_cap_are_at_most_events() {
     assert_eq!(check(&timer.snapshot()), 2 * (ROUNDS / 3));
 }
 
+/// A reader takes long for its window when many buckets are in use, so records fall between its looks at
+/// the window, at the sums since the start and at the meter.
+#[test]
+fn samples_of_many_buckets_are_at_most_events() {
+    const BUCKETS: u64 = 24;
+    let (timer, _clock) = timer();
+    (0..BUCKETS).for_each(|nanos| timer.record(Duration::from_nanos(nanos)));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for nanos in (0..BUCKETS).cycle().take(20 * 24) {
+                timer.record(Duration::from_nanos(nanos));
+            }
+        });
+        for _ in 0..ROUNDS {
+            let now = timer.snapshot();
+            let (window, ever) = (now.distribution().count(), now.since_start().count());
+            let events = now.events().total();
+            assert!(window <= ever && ever <= events, "{window}, {ever} and {events}");
+        }
+    });
+}
+
 /// The clock is moved by another thread. Whoever records sees the event in its own next snapshot.
 #[test]
 fn an_own_event_is_in_the_own_next_snapshot() {

@@ -340,9 +340,14 @@ impl Meter {
         let now = u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let mut started = self.started.load(Ordering::Relaxed);
         if started == u64::MAX {
-            started = self.started.fetch_min(now, Ordering::Relaxed).min(now);
+            started = self.note_use(now);
         }
         Moment::since_origin(Duration::from_nanos(started))
+    }
+
+    /// Several threads may use the meter for the first time at once: the earliest use counts.
+    fn note_use(&self, now: u64) -> u64 {
+        self.started.fetch_min(now, Ordering::Relaxed).min(now)
     }
 }
 
@@ -436,6 +441,13 @@ mod tests {
         assert_ne!(key, 0);
         assert_eq!(meter.start(), key);
         assert_eq!(meter.start_once(), key);
+    }
+
+    /// Three threads have found no use before their own.
+    #[test]
+    fn the_earliest_of_several_first_uses_counts() {
+        let meter = Meter::with_clock(ManualClock::new());
+        assert_eq!([5, 3, 4].map(|now| meter.note_use(now)), [5, 3, 3]);
     }
 
     #[test]

@@ -87,6 +87,15 @@ fn uptime_begins_with_the_first_use_and_covers_at_most_a_minute() {
 }
 
 #[test]
+fn uptime_begins_with_a_record() {
+    let (clock, meter) = on_manual_clock();
+    clock.advance(Duration::from_secs(1000));
+    meter.record();
+    clock.advance(Duration::from_secs(7));
+    assert_eq!(meter.snapshot().uptime(), Duration::from_secs(7));
+}
+
+#[test]
 fn the_age_of_the_last_event_tells_silence_from_the_start() {
     let (clock, meter) = on_manual_clock();
     assert_eq!(meter.snapshot().last_event_age(), None);

@@ -127,11 +127,11 @@ fn a_dropped_timer_leaves_nothing_to_the_next() {
 #[test]
 fn lifetime_figures_are_exact() {
     let timer = Timer::with_clock(ManualClock::new());
+    timer.record(Duration::from_secs(7200));
     timer.record(Duration::from_millis(5));
     timer.record(Duration::from_millis(5) + ns(1));
     timer.record_n(Duration::from_secs(2), 3);
     timer.record_n(Duration::from_secs(9), 0);
-    timer.record(Duration::from_secs(7200));
     let now = timer.snapshot();
     let lifetime = now.since_start();
     assert_eq!(lifetime.count(), 6);
@@ -143,6 +143,14 @@ fn lifetime_figures_are_exact() {
     assert_eq!(up_to(Some(Duration::from_millis(10))), Some(2));
     assert_eq!(up_to(Some(Duration::from_secs(300))), Some(5));
     assert_eq!(up_to(None), Some(6));
+}
+
+#[test]
+fn no_event_has_no_duration() {
+    let timer = Timer::with_clock(ManualClock::new());
+    timer.record(ns(7));
+    timer.record_n(Duration::from_secs(9), 0);
+    assert_eq!(timer.snapshot().since_start().max(), Some(ns(7)));
 }
 
 #[test]

@@ -189,6 +189,17 @@ mod tests {
     }
 
     #[test]
+    fn a_full_word_stays_full() {
+        let (own, shared) = (OwnDurations::new(), SharedDurations::new());
+        for n in [3, u64::MAX, 1] {
+            add(&own, 30, n, &shared);
+        }
+        let word = own.load(index(NANOS));
+        assert!(word.belongs_to(Step(30)));
+        assert_eq!(word.count(), (1 << 36) - 1);
+    }
+
+    #[test]
     fn a_cleared_set_has_nothing() {
         let (own, shared) = (OwnDurations::new(), SharedDurations::new());
         add(&own, 30, 5, &shared);
