@@ -24,14 +24,16 @@ def build():
 
 
 def catalogue():
-    """The names of the built-in services with their ports and events."""
+    """The names of the built-in services with their ports, events and timed events."""
     text = (ROOT / "src/fleet/services.toml").read_text()
     services = {}
     for table in text.split("[[service]]")[1:]:
         name = re.search(r'^name = "(.*)"', table, re.M).group(1)
         port = int(re.search(r"^port = (\d+)", table, re.M).group(1))
         events = re.findall(r'"([^"]+)"', re.search(r"^events = \[(.*)\]", table, re.M).group(1))
-        services[name] = {"port": port, "events": events}
+        timed = re.search(r"^timed = \[(.*)\]", table, re.M)
+        timed = re.findall(r'"([^"]+)"', timed.group(1)) if timed else []
+        services[name] = {"port": port, "events": events, "timed": timed}
     return services
 
 

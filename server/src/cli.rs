@@ -44,7 +44,7 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Each option can also be set by a variable (TICKRING_LISTEN,
-TICKRING_SERVICE_PORTS=true …) or in the file: an option outranks its variable,
+TICKRING_SERVICE_PORTS=yes …) or in the file: an option outranks its variable,
 a variable outranks the file. On SIGHUP the file is read again; counts go on.")]
 pub(crate) struct ServeArgs {
     /// TOML file to extend the built-in services

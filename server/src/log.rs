@@ -73,7 +73,10 @@ impl Log {
         let (lines, writer) = lines.finish(CountedStderr(Arc::clone(&not_written)));
         let lost = LostLines { not_queued: lines.error_counter(), not_written };
         subscribe(format, lines);
-        panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        panic::set_hook(Box::new(|panic| {
+            // A log line is one line.
+            tracing::error!("{}", panic.to_string().replace('\n', " "));
+        }));
         Self { lost, writer }
     }
 

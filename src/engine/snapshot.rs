@@ -26,6 +26,9 @@ const SECONDS_PER_HOUR: f64 = 3600.0;
 /// assert_eq!(now.events_per_second(), 2.0);
 /// ```
 ///
+/// On the system's clock, time in which the machine is suspended counts as no time: the monotonic clock
+/// stands still. So after a suspend the minute before it still reads as now.
+///
 /// # Sums
 ///
 /// Snapshots of several meters, taken at the same moment, add up to the snapshot of them all, by `+` or

@@ -5,6 +5,9 @@
 //! if that has fallen behind. A reader that needs only the second takes the published tick, and checks it
 //! now and then.
 //!
+//! The system's clock is the machine's monotonic one, which on Linux stands still while the machine is
+//! suspended.
+//!
 //! # Orderings
 //!
 //! The published tick is a number that only grows. Recorders load it Relaxed: for them it publishes no
