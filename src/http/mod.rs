@@ -19,21 +19,52 @@
 //!
 //! Each path that takes GET also takes HEAD. Errors are JSON, `{"error": "…"}`. A known parameter
 //! may be given once; unknown ones are ignored. Bytes that aren't HTTP, and heads over the
-//! [limits](Limits), get a bare status (400, 414 or 431), and the connection is closed.
+//! [limits](Limits), get a bare status (400, 414 or 431), and the connection is closed. A request
+//! without a readable `Host`, or with two, gets 400. Where the head decides the status, a client that
+//! sends `Expect: 100-continue` gets it at once.
+//!
+//! # Who makes room
+//!
+//! No client can keep a connection, a body or a response forever: each wait for a client ends after
+//! one of the times in [`Limits`]. But nobody has to wait for that. When a connection comes and all
+//! [`max_connections`](Limits::max_connections) are taken, one of them makes room:
+//!
+//! 1. the connection that has been idle for longest, if one is idle;
+//! 2. else the one whose request has been unfinished for longest: its head or its body doesn't come
+//!    to its end (it gets 408), or its response isn't read.
+//!
+//! A request that the server works on is never cut off. Who has just come, or has just begun a
+//! request, is spared for 100 ms; for 5 ms while many wait. The same happens when the process runs out
+//! of file descriptors. So a short request is answered within a second, however many slow clients there
+//! are. `tickring_http_evicted_total` counts these connections, and the log has a line a second at
+//! most.
 //!
 //! # What bounds the memory
 //!
 //! At most [`max_connections`](Limits::max_connections) connections are open, and each listener may
 //! hold one more that has been accepted and waits. Each connection buffers at most
-//! [`header_bytes`](Limits::header_bytes) of what it reads and as much of what it has still to
-//! write, and a body of [`body_bytes`](Limits::body_bytes). Responses whose size grows with the
-//! number of services (`/metrics`, `/sd` and the list of services) are at most sixteen at a time,
-//! from when they are made until their last byte is sent. Further clients wait for that.
+//! [`header_bytes`](Limits::header_bytes) of what it reads, two pieces of 16 KiB of what it has still
+//! to write, and a body of [`body_bytes`](Limits::body_bytes).
 //!
-//! No client can keep a connection, a body or a long response forever: each wait for a client ends
-//! after one of the times in [`Limits`]. When a connection comes and all are taken, the one that
-//! has been idle for longest is closed, so idle clients keep nobody out. A request that has begun
-//! is never cut off for another one.
+//! Documents whose length grows with the number of services (`/metrics`, `/sd` and the list of
+//! services) are made one at a time. All that asked for the same one before its making began share
+//! it. Before the next one is made, those that are still read take together no more than 8 MiB or the
+//! longest of them. So any number of scrapes takes two long documents. Where a document has to make
+//! room, it is withdrawn after 500 ms at the latest. Whoever has not read it by then sees a response
+//! that is cut short. This happens to nobody while there is room.
+//!
+//! # Web pages
+//!
+//! A web page can make its reader's browser send requests to any address, loopback included. So a
+//! [`Server`] refuses events from pages of other sites: a POST whose `Origin` or `Sec-Fetch-Site` is
+//! foreign gets 403. A POST with another type than `application/json` gets 415. No type is fine, and
+//! so is a form's type without those two headers, which `curl -d` sends.
+//!
+//! A listener on loopback serves `localhost`, the addresses of loopback and its own one. Any other
+//! `Host` gets 421, because a foreign name can be made to point to loopback (DNS rebinding), and then
+//! a page could read. [`Router::allowed_hosts`] adds names. On other listeners every `Host` is served
+//! unless the allowed ones are set. A [`Router`] that other code serves checks nothing of this unless
+//! they are set.
 
 mod api;
 mod counters;

@@ -70,7 +70,7 @@ fn check_answer(
 ) -> u64 {
     let body = read(response.body_mut());
     let (status, headers) = (response.status(), response.headers());
-    let expected = [200, 202, 400, 404, 405, 413, 503];
+    let expected = [200, 202, 400, 404, 405, 413, 415, 503];
     assert!(expected.contains(&status.as_u16()), "{status} for {request:?}");
     assert_eq!(status == StatusCode::METHOD_NOT_ALLOWED, headers.contains_key(ALLOW));
     let content_type = headers[CONTENT_TYPE].to_str().unwrap();
