@@ -25,28 +25,24 @@ const FEW_EVENTS: usize = 256;
 
 impl Router {
     /// What a request for a bulk response wants; `None` if the route is none of those.
-    pub(super) fn wanted<T>(
-        &self,
-        request: &Request<T>,
-        route: &Route,
-    ) -> Result<Option<Wanted>, Refusal> {
+    /// The query has been checked before.
+    pub(super) fn wanted<T>(&self, request: &Request<T>, route: &Route) -> Option<Wanted> {
         let here = self.listener.as_ref().map(|here| here.address);
-        Ok(Some(match route {
+        let headers = request.headers();
+        Some(match route {
             Route::Services => Wanted::Services,
             Route::Discovery => {
-                let authority = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-                Wanted::Discovery { here, authority: authority.map(str::to_owned) }
+                Wanted::Discovery { here, authority: authority(headers).map(str::to_owned) }
             }
             Route::Metrics => {
-                let query = Query::parse(request.uri().query().unwrap_or(""))
-                    .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
-                Wanted::Metrics(self.wanted_metrics(&query, request.headers()))
+                let query = Query::parse(request.uri().query().unwrap_or("")).ok()?;
+                Wanted::Metrics(self.wanted_metrics(&query, headers))
             }
-            _ => return Ok(None),
-        }))
+            _ => return None,
+        })
     }
 
-    fn wanted_metrics(&self, query: &Query<'_>, headers: &HeaderMap) -> WantedMetrics {
+    pub(super) fn wanted_metrics(&self, query: &Query<'_>, headers: &HeaderMap) -> WantedMetrics {
         let dedicated = self.listener.as_ref().is_some_and(|listener| listener.dedicated);
         let service = query.service.as_deref().or(dedicated.then(|| self.service()));
         WantedMetrics {
@@ -72,7 +68,7 @@ impl Router {
     }
 
     /// Makes a bulk response.
-    pub(super) fn bulk(&self, wanted: &Wanted) -> Result<Answer, Refusal> {
+    fn bulk(&self, wanted: &Wanted) -> Result<Answer, Refusal> {
         match wanted {
             Wanted::Services => Ok(self.services()),
             Wanted::Discovery { authority, .. } => Ok(self.discovery(authority.as_deref())),
@@ -101,7 +97,7 @@ impl Router {
         self.long("application/json", pieces)
     }
 
-    fn services(&self) -> Answer {
+    pub(super) fn services(&self) -> Answer {
         let services = self.options.registry.services();
         let services = services.iter().map(|service| Listed::from(&**service)).collect();
         let rejected = self.options.rejections.iter().flat_map(Rejections::iter);
@@ -109,7 +105,7 @@ impl Router {
         self.long_json(&Overview { services, rejected })
     }
 
-    fn metrics(&self, wanted: &WantedMetrics) -> Result<Answer, Refusal> {
+    pub(super) fn metrics(&self, wanted: &WantedMetrics) -> Result<Answer, Refusal> {
         let all = self.options.registry.services();
         let one = wanted.service.as_deref().map(|name| self.named(Some(name))).transpose()?;
         let left_out = self.left_out(wanted.own_ports);
@@ -149,10 +145,15 @@ impl Router {
         }
     }
 
-    fn discovery(&self, authority: Option<&str>) -> Answer {
+    pub(super) fn discovery(&self, authority: Option<&str>) -> Answer {
         let services = self.options.registry.services();
         let here = self.listener.as_ref();
         let here = here.map(|here| (here.running.listening.as_slice(), here.address));
         self.long_json(&discovery::targets(&services, here, authority))
     }
+}
+
+/// The host that a request names, as it is written.
+pub(super) fn authority(headers: &HeaderMap) -> Option<&str> {
+    headers.get(HOST).and_then(|host| host.to_str().ok())
 }

@@ -65,7 +65,7 @@ impl Drop for Document {
     }
 }
 
-/// The document was needed no longer by those that came later.
+/// The document has made room for another one.
 pub(super) struct Withdrawn;
 
 /// The documents of a router and its clones. `K` says what is asked for, `A` is the answer with it.
@@ -199,4 +199,67 @@ where
 /// Locks a mutex. What these guard is consistent at any time.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::{Context, Waker};
+
+    fn block(length: usize) -> Vec<Bytes> {
+        vec![Bytes::from_static(b"piece"), Bytes::from(vec![0; length - 5])]
+    }
+
+    #[tokio::test]
+    async fn equal_requests_share_one_document_until_it_is_begun() {
+        let documents: Arc<Documents<&str, u64>> = Arc::default();
+        let made = Arc::new(AtomicU64::new(0));
+        let get = |wanted| {
+            let made = Arc::clone(&made);
+            documents.get(wanted, false, move || made.fetch_add(1, Ordering::Relaxed))
+        };
+        let (one, other, different) = tokio::join!(get("a"), get("a"), get("b"));
+        assert_eq!((one, other, different), (Some(0), Some(0), Some(1)));
+        assert_eq!(get("a").await, Some(2), "it is begun already");
+    }
+
+    #[tokio::test]
+    async fn answer_is_made_though_who_asked_is_gone() {
+        let documents: Arc<Documents<(), ()>> = Arc::default();
+        let (sender, made) = tokio::sync::oneshot::channel();
+        let mut asking = Box::pin(documents.get((), false, move || sender.send(()).unwrap()));
+        assert!(asking.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(asking);
+        made.await.unwrap();
+    }
+
+    /// Time is tokio's, which stands still until somebody waits.
+    #[tokio::test(start_paused = true)]
+    async fn oldest_document_is_withdrawn_from_slow_readers() {
+        let documents: Arc<Documents<u8, ()>> = Arc::default();
+        let oldest = documents.keep(block(SMALL), SMALL);
+        let begun = Instant::now();
+        documents.get(1, false, || ()).await.unwrap();
+        assert_eq!(begun.elapsed(), Duration::ZERO, "there is room for a second one");
+
+        let newest = documents.keep(block(SMALL), SMALL);
+        documents.get(1, false, || ()).await.unwrap();
+        assert_eq!(begun.elapsed(), PATIENCE);
+        assert!(oldest.piece(0).is_err());
+        assert_eq!(newest.piece(0).ok().flatten().unwrap(), "piece");
+        assert_eq!(documents.withdrawn(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_read_a_document_keeps_nobody_waiting() {
+        let documents: Arc<Documents<u8, ()>> = Arc::default();
+        let two = [documents.keep(block(SMALL), SMALL), documents.keep(block(SMALL), SMALL)];
+        let begun = Instant::now();
+        let read = async {
+            tokio::time::sleep(PATIENCE / 10).await;
+            drop(two);
+        };
+        tokio::join!(documents.get(1, false, || ()), read).0.unwrap();
+        assert_eq!((begun.elapsed(), documents.withdrawn()), (PATIENCE / 10, 0));
+    }
 }

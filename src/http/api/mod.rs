@@ -1,6 +1,7 @@
 //! From a request to its answer.
 
 mod additions;
+mod answer;
 mod body;
 mod bulk;
 mod caught;
