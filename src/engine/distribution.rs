@@ -197,6 +197,11 @@ impl Distribution {
 }
 
 impl SinceStart {
+    #[cfg(feature = "http")]
+    pub(super) fn new(sums: SinceStartSums) -> Self {
+        Self(sums)
+    }
+
     /// How many samples there were.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -68,6 +68,8 @@ mod timer;
 pub use self::diagnostics::{Diagnostics, diagnostics};
 pub use self::distribution::{Distribution, SinceStart, TimerSnapshot};
 pub use self::meter::{LocalMeter, Meter};
+#[cfg(feature = "http")]
+pub(crate) use self::reads::Glance;
 pub use self::snapshot::Snapshot;
 #[cfg(feature = "service")]
 pub(crate) use self::snapshot::WINDOW;

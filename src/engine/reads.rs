@@ -2,13 +2,43 @@
 //!
 //! [`kept`](super::seconds::kept) has the idea and the cases.
 
+#[cfg(feature = "http")]
+use std::time::Duration;
+
 use super::meter::Meter;
 use super::seconds::kept::Closed;
 use super::seconds::shared::SharedRing;
 use super::seconds::{GUARD, Sums};
 use super::snapshot::to_f64;
+#[cfg(feature = "http")]
+use super::snapshot::{Snapshot, age};
 use super::sync::spin_loop;
+#[cfg(feature = "http")]
+use super::time::Clock;
 use super::time::{Moment, Tick};
+
+/// The figures of a meter that need no series, as of one moment.
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Glance {
+    pub(crate) total: u64,
+    pub(crate) in_window: u64,
+    /// Over the last 60 s.
+    pub(crate) per_second: f64,
+    pub(crate) last_event_age: Option<Duration>,
+}
+
+#[cfg(feature = "http")]
+impl From<Snapshot> for Glance {
+    fn from(snapshot: Snapshot) -> Self {
+        Self {
+            total: snapshot.total(),
+            in_window: snapshot.events_in_window(),
+            per_second: snapshot.events_per_second(),
+            last_event_age: snapshot.last_event_age(),
+        }
+    }
+}
 
 /// The window of a meter in one second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +128,28 @@ impl Meter {
             if let Some(minute) = self.minute(now.tick()) {
                 return minute.per_second(now);
             }
+        }
+    }
+
+    /// The figures that need no series, as of `now`, a moment of `clock` that was read just before. They
+    /// belong to a later moment if the meter has another clock, or if the clock has moved on since.
+    #[cfg(feature = "http")]
+    pub(crate) fn glance_as_of(&self, clock: &Clock, mut now: Moment) -> Glance {
+        if !self.clock().is(clock) {
+            now = self.clock().now();
+        }
+        loop {
+            if let Some(minute) = self.minute(now.tick()) {
+                // After the window, so that window ≤ total.
+                let (total, last) = (self.total(), self.roster().last());
+                return Glance {
+                    total,
+                    in_window: minute.events,
+                    per_second: minute.per_second(now),
+                    last_event_age: last.map(|last| age(last, now)),
+                };
+            }
+            now = self.clock().now();
         }
     }
 

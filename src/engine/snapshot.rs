@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::seconds::{REACH, Sums};
-use crate::engine::time::Moment;
+use crate::engine::time::{Moment, Tick};
 
 mod sum;
 
@@ -74,10 +74,7 @@ impl Snapshot {
 
     /// Completes a snapshot whose sums are as of `now`.
     pub(crate) fn set_times(&mut self, now: Moment, started: Moment) {
-        self.last_event_age = self.sums.last.map(|last| {
-            let end = Duration::from_secs(last.as_seconds().saturating_add(1));
-            now.since(Moment::since_origin(end))
-        });
+        self.last_event_age = self.sums.last.map(|last| age(last, now));
         self.passed = now.elapsed().subsec_nanos();
         self.uptime = now.since(started);
     }
@@ -277,6 +274,12 @@ impl Snapshot {
 /// `duration` in seconds, and at least one second: less would make a rate of nothing.
 fn at_least_one(duration: Duration) -> f64 {
     duration.as_secs_f64().max(1.0)
+}
+
+/// The time since the end of the second `last`.
+pub(crate) fn age(last: Tick, now: Moment) -> Duration {
+    let end = Duration::from_secs(last.as_seconds().saturating_add(1));
+    now.since(Moment::since_origin(end))
 }
 
 /// Counts above 2^53 lose their last digits here, and nowhere else.

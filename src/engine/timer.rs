@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "http")]
+use crate::engine::distribution::SinceStart;
 use crate::engine::distribution::TimerSnapshot;
 use crate::engine::durations::layout;
 use crate::engine::durations::reader::{self, Filled};
@@ -301,6 +303,13 @@ impl Timer {
         let Some(shared) = self.shared.get() else { return Vec::new() };
         let shards = self.meter().roster().shards();
         reader::read(shared, shards.filter_map(|shard| shard.durations()), now)
+    }
+
+    /// The figures since the start, without those of the window. Read before the meter, they have at most as
+    /// many samples as that has events.
+    #[cfg(feature = "http")]
+    pub(crate) fn since_start(&self) -> SinceStart {
+        SinceStart::new(self.read_since_start())
     }
 
     /// The sums since the start. They must be read after the window.

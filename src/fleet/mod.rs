@@ -41,3 +41,5 @@ pub use self::spec::{RateBasis, ServiceSpec};
 #[cfg(any(feature = "http", feature = "statsd"))]
 pub(crate) use self::target::Target;
 pub use self::values::ProcessingTime;
+#[cfg(feature = "http")]
+pub(crate) use self::values::seconds;

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "http")]
+use super::RateBasis;
 use super::event::FiguresFrom;
 use super::{EventKind, Service, Unavailable};
 #[cfg(feature = "http")]
-use crate::engine::Clock;
+use crate::engine::{Clock, Glance, SinceStart};
 use crate::engine::{Moment, Snapshot, TimerSnapshot};
 
 /// A service as of one moment of its clock.
@@ -51,6 +53,42 @@ impl<'a> Reading<'a> {
             take(event, &snapshot, None);
         }
         Ok(())
+    }
+}
+
+#[cfg(feature = "http")]
+impl<'a> Reading<'a> {
+    /// As [`each`](Self::each), with the figures that need no series: for a meter that is read often they
+    /// cost a load for each of its shards. The durations of a timed event are those since its start.
+    ///
+    /// # Errors
+    ///
+    /// The first source that fails; `take` has then had the events before it.
+    pub(crate) fn each_at_a_glance(
+        &self,
+        mut take: impl FnMut(&'a EventKind, Glance, Option<SinceStart>),
+    ) -> Result<(), Unavailable> {
+        for event in &self.service.events {
+            // Before the meter: there are then no more durations than events.
+            let durations = event.timer().map(|timer| timer.since_start());
+            let glance = match &event.figures {
+                FiguresFrom::Recorded { meter, .. } => {
+                    meter.glance_as_of(&self.service.clock, self.now)
+                }
+                FiguresFrom::Source(source) => source.ask(&event.name)?.into(),
+            };
+            take(event, glance, durations);
+        }
+        Ok(())
+    }
+
+    /// The rate of a number of events on the basis of the service, given the rate over the last 60 s.
+    pub(crate) fn rate(&self, total: u64, rolling: f64) -> f64 {
+        match self.service.spec.basis {
+            RateBasis::Rolling => rolling,
+            #[allow(clippy::cast_precision_loss)] // Above 2^53 the last digits don't matter.
+            RateBasis::Lifetime => total as f64 / self.uptime.as_secs_f64().max(1.0),
+        }
     }
 }
 

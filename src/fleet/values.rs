@@ -100,7 +100,7 @@ impl Serialize for TimerSnapshot {
 }
 
 /// Rounded to the millisecond, which is finer than the figures are.
-pub(super) fn seconds(duration: Duration) -> f64 {
+pub(crate) fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 

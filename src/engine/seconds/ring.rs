@@ -207,6 +207,13 @@ impl Ring {
         self.total.0.load(Ordering::Acquire)
     }
 
+    /// The last second that has an event. Relaxed: what was recorded before this call has set it.
+    #[cfg(feature = "http")]
+    pub(crate) fn last(&self) -> Option<Tick> {
+        let second = self.second.load(Ordering::Relaxed);
+        (second != NEVER).then_some(Tick(second))
+    }
+
     /// Empties a ring that has no owner and no reader. Relaxed: the mutex of the pool orders this
     /// before the next use of the ring (pair 4 in [`shards`](crate::engine::shards)).
     pub(crate) fn clear(&self) {

@@ -117,6 +117,11 @@ impl SharedRing {
         self.total.load(Ordering::Relaxed)
     }
 
+    /// The last second that has an event. Relaxed: what was recorded before this call has set it.
+    pub(crate) fn last(&self) -> Option<Tick> {
+        self.last.load(Ordering::Relaxed).checked_sub(1).map(Tick)
+    }
+
     /// Whether a second of the window of `now`, or the one before it, may have events. Relaxed: a record
     /// that ended before this call set `last`, or saw it set.
     #[inline]
@@ -129,8 +134,7 @@ impl SharedRing {
         read_buckets(&self.buckets, now, &mut sums.by_second);
         // After the buckets, so that window ≤ total.
         sums.total = sums.total.saturating_add(self.total.load(Ordering::Relaxed));
-        let last = self.last.load(Ordering::Relaxed);
-        sums.last = sums.last.max(last.checked_sub(1).map(Tick));
+        sums.last = sums.last.max(self.last());
     }
 }
 

@@ -198,6 +198,14 @@ impl Roster {
         total.saturating_add(self.shared.get().map_or(0, |ring| ring.total()))
     }
 
+    /// The last second that has an event.
+    #[cfg(feature = "http")]
+    pub(crate) fn last(&self) -> Option<Tick> {
+        let mut last = self.shared.get().and_then(|ring| ring.last());
+        self.visit(|shard| last = last.max(shard.ring().last()));
+        last
+    }
+
     /// The shared ring, if it may have events in the window of `now`.
     #[inline]
     pub(crate) fn shared_in_use(&self, now: Tick) -> Option<&SharedRing> {

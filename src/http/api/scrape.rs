@@ -34,15 +34,15 @@ pub(crate) fn scrape<'a>(
     for service in services {
         let (spec, before) = (service.spec(), scrape.events.len());
         let reading = service.read(moments.of(service));
-        let read = reading.each(|event, snapshot, timed| {
+        let read = reading.each_at_a_glance(|event, glance, durations| {
             scrape.events.push(EventSample {
                 service: service.name(),
                 event: event.name(),
-                total: snapshot.total(),
-                in_window: snapshot.events_in_window(),
-                per_second: spec.basis.rate(snapshot),
-                last_event_age: snapshot.last_event_age(),
-                durations: timed.map(|timed| timed.since_start().clone()),
+                total: glance.total,
+                in_window: glance.in_window,
+                per_second: reading.rate(glance.total, glance.per_second),
+                last_event_age: glance.last_event_age,
+                durations,
             });
         });
         if let Err(error) = &read {

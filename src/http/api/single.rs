@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 
 use super::events::Batch;
 use super::response::{Accepted, Answer, Health, ProbeStatus, Refusal, json};
 use super::router::Router;
-use crate::fleet::{EventRate, Service};
+use crate::fleet::{EventRate, Moments, Service, seconds};
 
 /// The most services that an error lists.
 const LISTED: usize = 20;
@@ -59,29 +60,31 @@ impl Router {
 
     pub(super) fn health(&self) -> Result<Answer, Refusal> {
         let service = self.named(None)?;
-        let document = service.event_rate();
-        let fault = self.options.program.fault();
-        let status = match fault {
-            None => status_of(&document),
-            Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+        let (mut total, mut per_second) = (0_u64, 0.0);
+        let reading = service.read(Moments::default().of(&service));
+        let read = reading.each_at_a_glance(|_, glance, _| {
+            total = total.saturating_add(glance.total);
+            per_second += glance.per_second;
+        });
+        let mut uptime = reading.uptime;
+        let error = match read {
+            Ok(()) => self.options.program.fault(),
+            Err(unavailable) => {
+                let (service, error) = (service.name(), unavailable.to_string());
+                tracing::warn!(service, error, "the figures of a service are unavailable");
+                (total, per_second, uptime) = (0, 0.0, Duration::ZERO);
+                Some(error)
+            }
         };
-        let service = service.name();
-        let health = match &document {
-            EventRate::Figures(figures) => Health {
-                status: if fault.is_none() { "healthy" } else { "unhealthy" },
-                service,
-                uptime_seconds: figures.uptime_seconds,
-                events_per_hour: figures.events_per_hour,
-                error: fault.as_deref(),
-            },
-            EventRate::Unavailable { error, .. } => Health {
-                status: "unhealthy",
-                service,
-                uptime_seconds: 0.0,
-                events_per_hour: 0.0,
-                error: Some(error),
-            },
+        let is_healthy = error.is_none();
+        let health = Health {
+            status: if is_healthy { "healthy" } else { "unhealthy" },
+            service: service.name(),
+            uptime_seconds: seconds(uptime),
+            events_per_hour: reading.rate(total, per_second) * 3600.0,
+            error: error.as_deref(),
         };
+        let status = if is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         Ok(json(status, &health))
     }
 }
