@@ -107,6 +107,9 @@ fn receive(
     if let Some(caps) = settings.auto_register {
         config = config.auto_register(caps);
     }
+    for (prefix, replacement) in &settings.statsd_rename {
+        config = config.rename(prefix, replacement);
+    }
     let mut listeners = Vec::new();
     let mut add = |listener: io::Result<Listener>| -> Result<Arc<Listener>, Failure> {
         let listener = Arc::new(listener.map_err(system("can't receive StatsD"))?);

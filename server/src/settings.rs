@@ -1,6 +1,7 @@
 //! What to serve: flags outrank the environment, the environment outranks the file, and the file
 //! outranks the defaults.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) statsd_ignore: Vec<String>,
     /// The caps for registering unknown services and events; `None` to reject them.
     pub(crate) auto_register: Option<AutoRegister>,
+    /// Beginnings of names, and what stands for them.
+    pub(crate) statsd_rename: BTreeMap<String, String>,
     /// After how long without an event what was registered on first sight is forgotten; zero for
     /// never.
     pub(crate) forget_after: Duration,
@@ -111,6 +114,7 @@ impl Settings {
             statsd_unix: layer.statsd_unix,
             statsd_unix_stream: layer.statsd_unix_stream,
             statsd_ignore: ignore.0,
+            statsd_rename: config.statsd.rename.clone(),
             auto_register: layer.auto_register.unwrap_or(false).then_some(caps),
             forget_after: layer.forget_after.unwrap_or(FORGET_AFTER),
             log_format: layer.log_format.unwrap_or_default(),

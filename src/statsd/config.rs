@@ -9,6 +9,7 @@ use super::frames::Framing;
 use super::listener::Listener;
 use super::recorder::Recorder;
 use super::refusals::Refusals;
+use super::renames::Renames;
 use super::socket::receive_buffer;
 use super::unix_socket::{UnixSocket, UnixStreamSocket};
 use super::{datagrams, streams};
@@ -45,6 +46,7 @@ pub struct Config {
     registry: Registry,
     auto_register: Option<AutoRegister>,
     ignored: Arc<[String]>,
+    renames: Arc<Renames>,
     /// Its log is that of all listeners that this config starts.
     refusals: Refusals,
 }
@@ -55,7 +57,8 @@ impl Config {
     #[must_use]
     pub fn new(registry: Registry) -> Self {
         let refusals = Refusals::new(Rejections::new());
-        Self { registry, auto_register: None, ignored: Arc::new([]), refusals }
+        let (ignored, renames) = (Arc::new([]), Arc::default());
+        Self { registry, auto_register: None, ignored, renames, refusals }
     }
 
     /// Where listeners count lines that they can't use, so that they can be shown elsewhere.
@@ -138,6 +141,34 @@ impl Config {
     #[must_use]
     pub fn ignore<P: Into<String>>(mut self, prefixes: impl IntoIterator<Item = P>) -> Self {
         self.ignored = prefixes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Replaces the beginning `prefix` of names by `replacement` before they are looked up, so that the
+    /// service need not be what comes before the first dot. Of several prefixes that fit, the longest one
+    /// counts.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::os::unix::net::UnixDatagram;
+    /// use tickring::{Registry, Service, statsd};
+    ///
+    /// let registry = Registry::new();
+    /// let edge = registry.register(Service::builder("edge").event("cluster.retry").build()?)?;
+    /// let config = statsd::Config::new(registry).rename("envoy.", "edge.");
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("statsd.sock");
+    /// let listener = config.unix(statsd::UnixSocket::bind(&path)?)?;
+    /// UnixDatagram::unbound()?.send_to(b"envoy.cluster.retry:2|c", &path)?;
+    /// listener.stop();
+    /// assert_eq!(edge.snapshot()?.total(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn rename(mut self, prefix: impl Into<String>, replacement: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.renames).add(prefix.into(), replacement.into());
         self
     }
 
@@ -258,11 +289,7 @@ impl Config {
 
     fn recorder(&self) -> Recorder {
         let refusals = self.refusals.clone();
-        Recorder::new(
-            self.registry.clone(),
-            self.auto_register,
-            Arc::clone(&self.ignored),
-            refusals,
-        )
+        Recorder::new(self.registry.clone(), self.auto_register, refusals)
+            .with_names(Arc::clone(&self.ignored), Arc::clone(&self.renames))
     }
 }

@@ -36,6 +36,7 @@ mod line;
 mod listener;
 mod recorder;
 mod refusals;
+mod renames;
 mod resolve;
 mod socket;
 mod streams;

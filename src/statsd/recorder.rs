@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::refusals::Refusals;
+use super::renames::Renames;
 use super::resolve::{admit, resolve};
 use super::{Amount, Kind, Line, lines};
 use crate::fleet::{AutoRegister, Registry, RejectionReason, Services, Target};
@@ -24,6 +25,7 @@ pub(super) struct Recorder {
     auto_register: Option<AutoRegister>,
     /// Lines that begin with one of these are counted as ignored, unless they can be recorded.
     ignored: Arc<[String]>,
+    renames: Arc<Renames>,
     refusals: Refusals,
     /// The registry's services when it was last looked at. While they are held here, each change
     /// of the registry makes new ones, so none goes unnoticed.
@@ -80,19 +82,25 @@ impl Recorder {
     pub(super) fn new(
         registry: Registry,
         auto_register: Option<AutoRegister>,
-        ignored: Arc<[String]>,
         refusals: Refusals,
     ) -> Self {
         Self {
             services: registry.services(),
             registry,
             auto_register,
-            ignored,
+            ignored: Arc::new([]),
+            renames: Arc::default(),
             refusals,
             generation: 0,
             known: HashMap::default(),
             sweep_at: 1024,
         }
+    }
+
+    /// With prefixes of lines to ignore, and of names to replace.
+    pub(super) fn with_names(mut self, ignored: Arc<[String]>, renames: Arc<Renames>) -> Self {
+        (self.ignored, self.renames) = (ignored, renames);
+        self
     }
 
     /// Notices changes of the registry. To be called before each batch of datagrams.
@@ -104,8 +112,8 @@ impl Recorder {
         self.services = services;
         self.generation += 1;
         if self.known.len() >= self.sweep_at {
-            let services = &self.services;
-            self.known.retain(|name, _| resolve(services, name).is_ok());
+            let (services, renames) = (&self.services, &self.renames);
+            self.known.retain(|name, _| resolve(services, &renames.apply(name)).is_ok());
             self.sweep_at = 1024.max(2 * self.known.len());
         }
     }
@@ -159,9 +167,11 @@ impl Recorder {
     #[cold]
     fn resolve(&mut self, name: &[u8]) -> Result<&mut Known, RejectionReason> {
         use RejectionReason::{UnknownEvent, UnknownService};
-        let target = match (resolve(&self.services, name), self.auto_register) {
+        let renames = Arc::clone(&self.renames);
+        let meant = renames.apply(name);
+        let target = match (resolve(&self.services, &meant), self.auto_register) {
             (Err(UnknownService | UnknownEvent), Some(caps)) if !self.is_ignored(name) => {
-                let admitted = admit(&self.registry, name, caps, &self.refusals);
+                let admitted = admit(&self.registry, &meant, caps, &self.refusals);
                 self.look_for_changes();
                 admitted
             }
@@ -190,7 +200,9 @@ mod tests {
         rejections: &Rejections,
     ) -> Recorder {
         let ignored = Arc::new(["datadog.".to_owned()]);
-        Recorder::new(registry.clone(), caps, ignored, Refusals::new(rejections.clone()))
+        let refusals = Refusals::new(rejections.clone());
+        let recorder = Recorder::new(registry.clone(), caps, refusals);
+        recorder.with_names(ignored, Arc::default())
     }
 
     fn recorder(auto_register: Option<AutoRegister>) -> (Recorder, Registry, Rejections) {

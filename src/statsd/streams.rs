@@ -232,7 +232,6 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::net::SocketAddr;
-    use std::sync::Arc;
 
     use super::super::refusals::Refusals;
     use crate::fleet::{Registry, Rejections};
@@ -244,7 +243,7 @@ mod tests {
         let rejections = Rejections::new();
         let refusals = Refusals::new(rejections.clone());
         let registry = Registry::from_catalogue();
-        let recorder = Recorder::new(registry, None, Arc::new([]), refusals);
+        let recorder = Recorder::new(registry, None, refusals);
         let bytes = vec![0; LONGEST].into();
         let connections = Vec::new();
         (Worker { listener, framing, recorder, connections, bytes }, address, rejections)

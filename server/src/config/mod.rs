@@ -2,6 +2,7 @@
 
 mod error;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
@@ -77,6 +78,8 @@ pub struct StatsdKeys {
     pub unix: Option<PathBuf>,
     /// The path of the Unix stream socket.
     pub unix_stream: Option<PathBuf>,
+    /// What stands for the beginnings of names.
+    pub rename: BTreeMap<String, String>,
     /// Lines that begin with one of these are not meant for this server.
     pub ignore: Option<Vec<String>>,
     /// Whether unknown services and events are registered.
@@ -284,6 +287,7 @@ mod tests {
             unix_stream = "@tickring"
             ignore = ["datadog.", "jvm."]
             forget_after = "30m"
+            rename = { "envoy." = "edge." }
             auto_register = true
             max_services = 20
             max_events = 10
@@ -304,6 +308,7 @@ mod tests {
         assert_eq!(config.http.drain_delay, "2.5".parse().ok());
         assert_eq!(config.statsd.udp, Some(Udp::On("0.0.0.0:9125".parse().unwrap())));
         assert_eq!(config.statsd.tcp, Some("127.0.0.1:9125".parse().unwrap()));
+        assert_eq!(config.statsd.rename["envoy."], "edge.");
         assert_eq!(config.statsd.forget_after, Some(Duration::from_secs(1800)));
         assert_eq!(config.server.log_format, Some(LogFormat::Json));
         assert_eq!(config.services[0].events, ["invoice", "reminder"]);

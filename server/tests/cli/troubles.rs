@@ -11,8 +11,7 @@ use crate::program::{Program, command, get, refusal, text};
 fn unread() -> Program {
     let args = ["serve", "--listen", "127.0.0.1:0", "--statsd-udp", "127.0.0.1:0"];
     let mut program = Program::start_unread(command(&args), "udp://");
-    // Lines of every reason, and panics' messages, wait for a reader. Without one they must not stop
-    // what follows.
+    // The messages about these wait for a reader. Without one they must not stop what follows.
     let bad = "x\ndata-api.request:-1|c\nnobody:1|c\ndata-api.none:1|c\ndata-api.request:1|g";
     for _ in 0..200 {
         program.statsd(bad);
@@ -61,7 +60,7 @@ fn with_threads(threads: u32) -> Option<Command> {
         as_user.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
         as_user
     };
-    // Where the program's own path can't be entered by others, the same.
+    // Nor where another user can't enter the program's directory.
     let path = program.get_program().to_str()?;
     let works = as_user(&["test", "-x", path]).stderr(Stdio::null()).status();
     if !works.is_ok_and(|status| status.success()) {
