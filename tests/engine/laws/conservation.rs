@@ -4,8 +4,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use tickring::Meter;
+use tickring::{ManualClock, Meter};
 
 use crate::support::engine::{CAP, on_manual_clock, on_threads, take_all};
 
@@ -127,4 +128,23 @@ fn compact_meters_count_every_event_in_one_ring() {
     local.record_n(7);
     assert_eq!((meter.total(), meter.shards()), (360_007, 0));
     assert_eq!(meter.events_in_window(), meter.snapshot().events_in_window());
+}
+
+/// An event of the shared ring stays in the window for its minute, and in the rate for its fraction of the
+/// second after that.
+#[test]
+fn an_idle_compact_meter_reads_its_minute_to_the_end() {
+    let clock = ManualClock::new();
+    let meter = Meter::compact_with_clock(clock.clone());
+    meter.record_n(60);
+    for (second, events, rate) in [(59, 60, 1.0), (60, 0, 1.0), (61, 0, 0.0)] {
+        clock.set(Duration::from_secs(second));
+        let now = meter.snapshot();
+        assert_eq!(
+            (meter.events_in_window(), meter.events_per_second()),
+            (events, rate),
+            "{second}"
+        );
+        assert_eq!((now.events_in_window(), now.events_per_second()), (events, rate), "{second}");
+    }
 }
