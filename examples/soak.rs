@@ -97,7 +97,14 @@ impl Stage {
             let rate = snapshot.events_per_second();
             assert!(rate.is_finite() && rate >= 0.0, "{rate}");
             assert!(snapshot.peak_per_second() <= window);
-            last = total;
+            // The same by all other ways, each no earlier than the one before.
+            let (window, rate) = (self.meter.events_in_window(), self.meter.events_per_second());
+            last = self.meter.total();
+            assert!(
+                total <= last && window <= last,
+                "{window} in the window, {total}, then {last}"
+            );
+            assert!(rate.is_finite() && rate >= 0.0, "{rate}");
             self.reads.fetch_add(1, Ordering::Relaxed);
             thread::sleep(Duration::from_micros(200));
         }
@@ -138,7 +145,8 @@ fn request(
     body: &str,
 ) -> Result<Value, Box<dyn Error>> {
     let length = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: soak\r\ncontent-length: {length}\r\n");
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n");
     connection.write_all(format!("{head}\r\n{body}").as_bytes())?;
     let mut answer = Vec::new();
     let mut part = [0; 4096];
