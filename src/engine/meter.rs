@@ -200,10 +200,10 @@ impl Meter {
         if self.roster.is_compact() {
             return self.roster.add_shared(self.tick(), n);
         }
-        match thread::find(key, &self.roster, self.tick()) {
-            // The tick is loaded after the thread has become the owner: see `Ring::add_loaded`.
-            Some(shard) => shard.ring().add(self.tick(), n),
-            None => self.roster.add_shared(self.tick(), n),
+        let tick = self.tick();
+        match thread::find(key, &self.roster, tick) {
+            Some(shard) => shard.ring().add(tick, n),
+            None => self.roster.add_shared(tick, n),
         }
     }
 

@@ -124,9 +124,8 @@ impl Ring {
     /// The rest of `add_slowly`, with base and total as they were loaded.
     fn add_loaded(&self, mut base: u64, total: u64, tick: Tick, n: u64) {
         let second = load_own(&self.second);
-        // An owner may have loaded its tick before another owner turned the ring (a LocalMeter that moves to
-        // a thread which sees an older tick, say). Then the events count in the later second, which the
-        // clock has shown.
+        // A thread loads the tick of its first record before it adopts a shard, which its former owner may
+        // have turned since. Then the events count in the later second, which the clock has shown.
         if second == NEVER || second < tick.0 {
             self.turn(second, base, total, tick);
             base = total;
@@ -210,8 +209,8 @@ impl Ring {
     /// The last second that has an event. Relaxed: what was recorded before this call has set it.
     #[cfg(feature = "http")]
     pub(crate) fn last(&self) -> Option<Tick> {
-        let second = self.second.load(Ordering::Relaxed);
-        (second != NEVER).then_some(Tick(second))
+        let last = self.second.load(Ordering::Relaxed);
+        (last != NEVER).then_some(Tick(last))
     }
 
     /// Empties a ring that has no owner and no reader. Relaxed: the mutex of the pool orders this

@@ -134,7 +134,8 @@ impl SharedRing {
         read_buckets(&self.buckets, now, &mut sums.by_second);
         // After the buckets, so that window ≤ total.
         sums.total = sums.total.saturating_add(self.total.load(Ordering::Relaxed));
-        sums.last = sums.last.max(self.last());
+        let last = self.last.load(Ordering::Relaxed);
+        sums.last = sums.last.max(last.checked_sub(1).map(Tick));
     }
 }
 

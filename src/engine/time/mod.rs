@@ -13,7 +13,7 @@
 //! The published tick is a number that only grows. Recorders load it Relaxed: for them it publishes no
 //! other memory, and coherence alone keeps a thread from seeing it go back. A thread that takes over a
 //! shard has the former owner's last load of the tick ordered before the loads that follow (pair 2 of
-//! [`shards`](super::shards)). The cell of a manual clock that is gone goes back to 0 for the next one, when
+//! [`shards`](super::shards)); only its first record may have an earlier tick, and the ring keeps its second. The cell of a manual clock that is gone goes back to 0 for the next one, when
 //! no meter uses it any more.
 //!
 //! A manual clock has its time in another word. There the tick is published with **Release**, after the
