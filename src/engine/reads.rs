@@ -210,3 +210,58 @@ impl Minute {
         Self { events: self.events + other.events, oldest: self.oldest + other.oldest }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::time::ManualClock;
+
+    #[cfg(feature = "http")]
+    fn moment(seconds: u64) -> Moment {
+        Moment::since_origin(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn an_overtaken_pass_returns_nothing() {
+        let clock = ManualClock::new();
+        let meter = Meter::with_clock(clock.clone());
+        meter.record_n(5);
+        clock.set(Duration::from_secs(3));
+        assert_eq!(meter.minute(Tick(0)), Some(Minute { events: 5, oldest: 0 }));
+        assert_eq!(meter.minute(Tick(0)), None, "it is kept, but the clock has moved on");
+        clock.set(Duration::from_secs(5));
+        assert_eq!(meter.minute(Tick(1)), None, "writers may be four seconds ahead");
+    }
+
+    /// Totals that don't fit into 64 bits when they are added up.
+    #[test]
+    fn what_totals_past_their_range_show_is_not_kept() {
+        let meter = Meter::with_clock(ManualClock::new());
+        let mut locals = [(); 3].map(|()| meter.local());
+        for local in &mut locals {
+            local.record_n(1 << 63);
+        }
+        let first = meter.events_in_window();
+        assert_eq!((meter.total(), meter.events_in_window()), (u64::MAX, first));
+    }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn a_glance_agrees_with_a_snapshot() {
+        let (clock, other) = (ManualClock::new(), ManualClock::new());
+        for meter in [Meter::with_clock(clock.clone()), Meter::compact_with_clock(clock.clone())] {
+            meter.record_n(7);
+            clock.advance(Duration::from_millis(59_250));
+            meter.record_n(2);
+            clock.advance(Duration::from_secs(1));
+            let now = clock.now();
+            let expected = Glance::from(meter.snapshot());
+            assert_eq!(meter.glance_as_of(&clock.clone().into(), now), expected);
+            assert_eq!(meter.glance_as_of(&other.clone().into(), moment(1)), expected);
+            // A moment that has passed long ago: the clock is read again.
+            assert_eq!(meter.glance_as_of(&clock.clone().into(), moment(0)), expected);
+        }
+    }
+}

@@ -118,6 +118,7 @@ impl SharedRing {
     }
 
     /// The last second that has an event. Relaxed: what was recorded before this call has set it.
+    #[cfg(feature = "http")]
     pub(crate) fn last(&self) -> Option<Tick> {
         self.last.load(Ordering::Relaxed).checked_sub(1).map(Tick)
     }
