@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -186,6 +187,9 @@ impl StopSignals {
     }
 }
 
+/// How long the program waits for the service manager to take a message.
+const NOTIFIED: Duration = Duration::from_secs(1);
+
 /// Notifies the service manager, if there is one. Only who awaits the result waits for a manager that
 /// is slow.
 pub(crate) fn notify_manager<F>(notify: F) -> impl Future<Output = ()> + use<F>
@@ -197,7 +201,8 @@ where
             tracing::warn!("can't notify the service manager: {error}");
         }
     });
-    async { drop(sent.await) }
+    // A manager that doesn't read holds up nothing.
+    async { drop(tokio::time::timeout(NOTIFIED, sent).await) }
 }
 
 fn system(doing: &'static str) -> impl Fn(io::Error) -> Failure + Copy {

@@ -144,8 +144,7 @@ impl<A: Accept> Worker<A> {
             let ages = self.connections.iter().enumerate();
             let longest = ages.min_by_key(|(_, connection)| connection.last_read);
             if let Some((index, _)) = longest {
-                let connection = self.connections.swap_remove(index);
-                self.close(&connection);
+                self.evict(index);
             }
         }
         let frames = Frames::new(self.framing);
@@ -155,6 +154,22 @@ impl<A: Accept> Worker<A> {
             last_read: Instant::now(),
             begun: None,
         });
+    }
+
+    /// Ends a connection for another one. What it has sent and waits to be read is counted first.
+    fn evict(&mut self, index: usize) {
+        for _ in 0..LAST_READS {
+            match self.read(index) {
+                State::Read => {}
+                State::Idle => break,
+                State::Ended => {
+                    drop(self.connections.swap_remove(index));
+                    return;
+                }
+            }
+        }
+        let connection = self.connections.swap_remove(index);
+        self.close(&connection);
     }
 
     /// Reads each connection once. Returns whether any had sent something.
@@ -291,6 +306,21 @@ mod tests {
         clients[0].set_nonblocking(true).unwrap();
         let error = clients[0].read(&mut [0]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "it is still open");
+    }
+
+    #[test]
+    fn what_an_evicted_connection_has_sent_is_counted() {
+        let (mut worker, address, rejections) = worker(Framing::Lines);
+        let mut clients: Vec<_> = (0..PLACES).map(|_| connect(&mut worker, address, b"")).collect();
+        // It waits to be read when the place is taken.
+        clients[0].write_all(b"data-api.request:no number|c\n").unwrap();
+        let waits = || worker.connections[0].stream.peek(&mut [0]).is_ok();
+        while !waits() {
+            thread::yield_now();
+        }
+        let _further = connect(&mut worker, address, b"");
+        assert_eq!(worker.connections.len(), PLACES);
+        assert_eq!(rejections.get(RejectionReason::Malformed), 1);
     }
 
     #[test]

@@ -164,6 +164,10 @@ async fn discovery_lists_whoever_asks_a_router_without_listeners() {
     let answer = ask_with(&router, "/sd", &[("host", "app.example:8080")]).await;
     assert_eq!(header(answer.headers(), "content-type"), "application/json");
     assert_eq!(answer.body(), r#"[{"targets":["app.example:8080"],"labels":{}}]"#);
+    // A target in absolute form outranks the header.
+    let answer =
+        ask_with(&router, "http://app.example:8080/sd", &[("host", "other.example:7")]).await;
+    assert_eq!(answer.body(), r#"[{"targets":["app.example:8080"],"labels":{}}]"#);
     let empty = Router::new(Registry::new(), "admin-api");
     assert_eq!(ask_with(&empty, "/sd", &[("host", "app.example:8080")]).await.body(), "[]");
 }

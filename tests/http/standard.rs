@@ -213,3 +213,23 @@ fn head_that_comes_too_slowly_is_408() {
     stream.write_all(b"GET /health/live HTTP/1.1\r\nhost:").unwrap();
     assert_eq!(status_of(&read_to_end(&mut stream)), "408");
 }
+
+/// Where a body of an unknown coding ends is a matter of opinion, and so is where the next request begins.
+#[test]
+fn request_of_an_unknown_transfer_coding_is_the_last_one() {
+    let server = start(Limits::default());
+    for coding in [
+        "transfer-encoding: gzip, chunked",
+        "transfer-encoding: identity\r\ntransfer-encoding: chunked",
+    ] {
+        let mut stream = server.connect();
+        let request = format!(
+            "POST /api/v1/services/data-api/events HTTP/1.1\r\nhost: localhost\r\n{coding}\r\n\r\n\
+             0\r\n\r\nGET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let answer = read_to_end(&mut stream);
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+    }
+}

@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::body;
 use super::bulk::authority;
 use super::caught::caught;
+use super::gate::check_framing;
 use super::query::Query;
 use super::response::{Answer, ProbeStatus, Refusal, closing, json};
 use super::response_body::ResponseBody;
@@ -81,6 +82,10 @@ impl Router {
     async fn refuse<B: Body>(&self, request: Request<B>, refusal: Refusal) -> Answer {
         let (head, body) = request.into_parts();
         let answer = for_method(&head.method, refusal.into());
+        // Where such a body ends is not known for sure, and so neither where a next request begins.
+        if check_framing(&head.headers).is_err() {
+            return closing(answer);
+        }
         if body.is_end_stream() {
             return answer;
         }
@@ -135,7 +140,7 @@ impl Router {
             Route::Ready => Ok(self.ready()),
             Route::Services => Ok(self.services()),
             Route::Metrics => self.metrics(&self.wanted_metrics(&query, request.headers())),
-            Route::Discovery => Ok(self.discovery(authority(request.headers()))),
+            Route::Discovery => Ok(self.discovery(authority(request))),
         }
     }
 }

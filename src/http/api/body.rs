@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt::Display;
 use std::pin::{Pin, pin};
 
-use bytes::{Buf, Bytes};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::Body;
 
@@ -35,16 +35,24 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut body = pin!(body);
-    let announced = body.size_hint().lower();
-    if announced <= limits.body_bytes as u64 {
-        match Limited::new(body.as_mut(), limits.body_bytes).collect().await {
-            Ok(collected) => return Ok(collected.to_bytes()),
-            Err(failed) if failed.is::<LengthLimitError>() => {}
-            Err(failed) => return Err(broken(failed)),
+    let most = limits.body_bytes;
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced <= most {
+        // One buffer: the frames of a body that comes byte by byte hold many times its size.
+        let mut collected = BytesMut::with_capacity(announced);
+        loop {
+            let Some(frame) = body.frame().await else { return Ok(collected.freeze()) };
+            let Ok(data) = frame.map_err(|failed| broken(failed.into()))?.into_data() else {
+                continue;
+            };
+            if data.remaining() > most - collected.len() {
+                break;
+            }
+            collected.put(data);
         }
     }
     discard(body).await;
-    Err(Refusal::too_large(limits.body_bytes))
+    Err(Refusal::too_large(most))
 }
 
 /// Reads a body that nobody wants, so that the client can read the answer. Returns whether that was

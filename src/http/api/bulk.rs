@@ -32,7 +32,7 @@ impl Router {
         Some(match route {
             Route::Services => Wanted::Services,
             Route::Discovery => {
-                Wanted::Discovery { here, authority: authority(headers).map(str::to_owned) }
+                Wanted::Discovery { here, authority: authority(request).map(str::to_owned) }
             }
             Route::Metrics => {
                 let query = Query::parse(request.uri().query().unwrap_or("")).ok()?;
@@ -153,7 +153,8 @@ impl Router {
     }
 }
 
-/// The host that a request names, as it is written.
-pub(super) fn authority(headers: &HeaderMap) -> Option<&str> {
-    headers.get(HOST).and_then(|host| host.to_str().ok())
+/// The host that a request names, as it is written: in its target, or else in the header.
+pub(super) fn authority<T>(request: &Request<T>) -> Option<&str> {
+    let header = || request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    request.uri().authority().map(hyper::http::uri::Authority::as_str).or_else(header)
 }

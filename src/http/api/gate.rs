@@ -59,7 +59,7 @@ impl Router {
 
 /// Whoever passes requests on may read any other list of transfer codings differently, and find
 /// another request where the body ends.
-fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let (first, second) = (codings.next(), codings.next());
     let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
