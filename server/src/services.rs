@@ -1,19 +1,14 @@
 //! Makes the registry from descriptions, and changes it when they change.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
-use tickring::{Registry, Service, ServiceBuilder, ServiceError, ServiceSpec};
+use tickring::{Registry, ServiceError, ServiceSpec};
 
 /// A registry whose services are described, and what was described before.
 #[derive(Debug)]
 pub(crate) struct Described {
     registry: Registry,
     specs: Vec<ServiceSpec>,
-    /// For each name that was ever described, a service with all the events that it ever had. Those
-    /// that come back go on from it.
-    ever: HashMap<String, Arc<Service>>,
 }
 
 /// What a change of the descriptions did.
@@ -36,7 +31,7 @@ impl Described {
     /// A registry of the described services.
     pub(crate) fn new(specs: &[ServiceSpec]) -> Result<Self, ServiceError> {
         let registry = Registry::new();
-        let mut described = Self { registry, specs: Vec::new(), ever: HashMap::new() };
+        let mut described = Self { registry, specs: Vec::new() };
         described.redescribe(specs)?;
         Ok(described)
     }
@@ -58,39 +53,23 @@ impl Described {
             let events = was.iter().flat_map(|was| &was.events);
             let dropped = events.filter(|event| !spec.events.contains(event));
             changes.dropped.extend(dropped.map(|event| format!("{}.{event}", spec.name)));
-            self.describe(spec)?;
+            self.registry.describe(spec.clone())?;
         }
         for was in &self.specs {
             if !specs.iter().any(|spec| spec.name == was.name) {
-                self.registry.remove(&was.name);
+                self.registry.undescribe(&was.name);
                 changes.dropped.push(was.name.clone());
             }
         }
         self.specs = specs.to_vec();
         Ok(changes)
     }
-
-    fn describe(&mut self, spec: &ServiceSpec) -> Result<(), ServiceError> {
-        let before = self.ever.get(&spec.name);
-        let now = self.registry.update(|services| {
-            let previous = services.get(&spec.name).into_iter().chain(before);
-            let builder = ServiceBuilder::from(spec.clone());
-            previous.fold(builder, ServiceBuilder::continuing).keep_admitted().build()
-        })?;
-        let mut all = spec.clone();
-        let earlier = before.iter().flat_map(|before| &before.spec().events);
-        all.events.extend(earlier.filter(|event| !spec.events.contains(event)).cloned());
-        let all = ServiceBuilder::from(all).continuing(&now);
-        let all = before.into_iter().fold(all, ServiceBuilder::continuing).build()?;
-        self.ever.insert(spec.name.clone(), Arc::new(all));
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tickring::AutoRegister;
+    use tickring::{AutoRegister, Service};
 
     fn spec(name: &str, events: &[&str]) -> ServiceSpec {
         let builder = Service::builder(name);

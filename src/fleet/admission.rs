@@ -122,6 +122,8 @@ impl Registry {
                 }
                 None => Service::builder(service),
             };
+            let earlier = services.earlier(service).into_iter();
+            let builder = earlier.fold(builder, ServiceBuilder::continuing);
             add(builder, event.unwrap_or(FIRST_EVENT)).build().map_err(Err)
         });
         admitted.or_else(|known_or_error| known_or_error)

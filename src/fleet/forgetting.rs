@@ -10,7 +10,8 @@ use crate::engine::Meter;
 /// long, and services that have no other events. Their places under the caps are free then.
 ///
 /// What was described is never removed. A name that comes back is registered anew: its count starts at
-/// zero, and a service's uptime starts anew.
+/// zero, and a service's uptime starts anew. Only what was described once goes on with its count
+/// ([`Registry::describe`]).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -103,8 +104,10 @@ impl Forgetting {
             }
             let admitted = self.registry.admit(&service, Some(&event), self.caps);
             // If it fails, other names have taken the place meanwhile.
-            if let Ok(meter) = admitted.and_then(|service| service.meter(&event)) {
-                meter.record_n(late);
+            if let Ok(now) = admitted.and_then(|service| service.meter(&event))
+                && !Arc::ptr_eq(&now, &meter)
+            {
+                now.record_n(late);
             }
         }
     }
@@ -179,6 +182,21 @@ mod tests {
         meter.record_n(3); // on a thread that found the meter before
         assert!(fixture.forgetting.sweep().is_empty());
         assert_eq!(fixture.record("visit", 0).snapshot().total(), 3);
+    }
+
+    /// The meter that was removed is the one that comes back, so it has the late events already.
+    #[test]
+    fn late_events_of_what_was_described_once_count_once() {
+        let mut fixture = fixture();
+        let spec = |event: &str| Service::builder("shop").event(event).build().unwrap();
+        fixture.registry.describe(spec("visit").spec().clone()).unwrap();
+        fixture.registry.describe(spec("order").spec().clone()).unwrap();
+        let meter = fixture.record("visit", 5);
+        fixture.clock.advance(2 * HOUR);
+        assert_eq!(fixture.forgetting.sweep().len(), 1);
+        meter.record_n(3);
+        fixture.forgetting.sweep();
+        assert_eq!(fixture.record("visit", 0).snapshot().total(), 5 + 3);
     }
 
     #[test]

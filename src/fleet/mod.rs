@@ -1,13 +1,15 @@
 //! Services: named groups of meters, and the documents made of their figures.
 //!
 //! A [`ServiceSpec`] describes a service, a [`ServiceBuilder`] builds it, a [`Registry`] holds
-//! the services of a process. `admission` registers what nobody described, `forgetting` removes it
-//! when it is idle, `reading` reads all events of a service as of one moment, and `event_rate` makes
-//! the JSON document of that. `values` says how snapshots are written.
+//! the services of a process. `description` changes what a service is while it runs,
+//! `admission` registers what nobody described, `forgetting` removes it when it is idle, `reading` reads
+//! all events of a service as of one moment, and `event_rate` makes the JSON document of that. `values`
+//! says how snapshots are written.
 
 mod admission;
 mod builder;
 mod catalogue;
+mod description;
 mod error;
 mod event;
 mod event_rate;

@@ -29,6 +29,9 @@ pub struct Registry(Arc<RwLock<Arc<Services>>>);
 pub struct Services {
     in_order: Vec<Arc<Service>>,
     by_name: HashMap<String, usize>,
+    /// For each name that was described, a service with all the events that it ever had. Those that
+    /// come back go on from it.
+    earlier: HashMap<String, Arc<Service>>,
 }
 
 impl Registry {
@@ -165,7 +168,8 @@ impl Registry {
     }
 
     /// Removes a service and returns it; `None` if there is none of this name. Threads that hold
-    /// its meters can go on recording on them, but no document shows it any more.
+    /// its meters can go on recording on them, but no document shows it any more. For a service that
+    /// may come back there is [`undescribe`](Self::undescribe).
     ///
     /// ```
     /// let registry = tickring::Registry::from_catalogue();
@@ -199,7 +203,7 @@ impl Registry {
     }
 
     /// Makes the change on a copy if somebody still holds the services of before.
-    fn change<T>(&self, change: impl FnOnce(&mut Services) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Services) -> T) -> T {
         let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut services))
     }
@@ -229,7 +233,17 @@ impl Services {
         self.in_order.is_empty()
     }
 
-    fn put(&mut self, service: Arc<Service>) -> Arc<Service> {
+    /// What a service of this name goes on from when it, or an event of it, comes back.
+    pub(super) fn earlier(&self, name: &str) -> Option<&Arc<Service>> {
+        self.earlier.get(name)
+    }
+
+    /// Sets what [`earlier`](Self::earlier) returns for the name of this service.
+    pub(super) fn keep(&mut self, service: Arc<Service>) {
+        self.earlier.insert(service.name().into(), service);
+    }
+
+    pub(super) fn put(&mut self, service: Arc<Service>) -> Arc<Service> {
         if let Some(&index) = self.by_name.get(service.name()) {
             self.in_order[index] = Arc::clone(&service);
         } else {
@@ -239,7 +253,7 @@ impl Services {
         service
     }
 
-    fn take(&mut self, name: &str) -> Option<Arc<Service>> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Arc<Service>> {
         let index = self.by_name.remove(name)?;
         for later in self.by_name.values_mut().filter(|later| **later > index) {
             *later -= 1;
