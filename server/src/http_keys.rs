@@ -2,6 +2,7 @@
 //! have the same names: `--idle-timeout`, `TICKRING_IDLE_TIMEOUT`, `idle_timeout`.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tickring::http::Limits;
 pub struct HttpKeys {
     /// Hosts to serve beside localhost and the listener's address; * for any
     #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_short_help = true)]
-    pub allowed_hosts: Option<Vec<String>>,
+    pub allowed_hosts: Option<Vec<HostName>>,
     /// Most open connections, as far as file descriptors go [default: 1024]
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub max_connections: Option<NonZeroUsize>,
@@ -95,6 +96,37 @@ impl HttpKeys {
     }
 }
 
+/// The name or the address of a host, without a port; or `*` for any.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct HostName(pub String);
+
+impl FromStr for HostName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let label = |label: &str| {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            !label.is_empty() && label.bytes().all(fits)
+        };
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        if text == "*" || bare.parse::<IpAddr>().is_ok() || name.split('.').all(label) {
+            return Ok(Self(text.into()));
+        }
+        Err(format!("{text:?}: a host is a name or an address without a port, or *"))
+    }
+}
+
+impl TryFrom<String> for HostName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
 /// A time in seconds, such as 10 or 0.5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seconds(pub Duration);
@@ -158,6 +190,17 @@ mod tests {
         assert_eq!(limits.drain_delay, Duration::from_millis(500));
         assert_eq!(limits.idle_timeout, Duration::from_secs(120));
         assert_eq!(HttpKeys::default().limits(), Limits::default());
+    }
+
+    #[test]
+    fn hosts_are_names_and_addresses_without_ports() {
+        for good in ["a", "A-1.example_.com.", "10.0.0.1", "::1", "[fd00::7]", "*", " a "] {
+            assert_eq!(good.parse(), Ok(HostName(good.trim().into())), "{good}");
+        }
+        for bad in ["", ".", "a..b", "a:80", "[::1]:80", "http://a", "a/b", "a b", "*.a", "ä"] {
+            let error = bad.parse::<HostName>().unwrap_err();
+            assert!(error.contains("without a port"), "{bad}: {error}");
+        }
     }
 
     #[test]

@@ -196,7 +196,7 @@ fn http(variable: impl Fn(&'static str) -> Option<OsString>) -> Result<HttpKeys,
                 .map_err(|_| "it must be a number of seconds, such as 10 or 0.5".to_owned())
         })
     };
-    let names = |text: &str| Ok(text.split(',').map(|name| name.trim().to_owned()).collect());
+    let names = |text: &str| text.split(',').map(str::parse).collect();
     Ok(HttpKeys {
         allowed_hosts: parsed(variable, "TICKRING_ALLOWED_HOSTS", names)?,
         max_connections: count("TICKRING_MAX_CONNECTIONS")?,
@@ -233,6 +233,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
+    use crate::http_keys::HostName;
 
     fn environment(variables: &[(&str, &str)]) -> Result<Layer, String> {
         let find = |name: &str| variables.iter().find(|(there, _)| *there == name);
@@ -285,7 +286,10 @@ mod tests {
             forget_after: Some(Duration::from_secs(120)),
             log_format: Some(LogFormat::Json),
             http: HttpKeys {
-                allowed_hosts: Some(vec!["a.example".into(), "b.example".into()]),
+                allowed_hosts: Some(vec![
+                    HostName("a.example".into()),
+                    HostName("b.example".into()),
+                ]),
                 max_connections: NonZeroUsize::new(4),
                 header_timeout: time("1"),
                 idle_timeout: time("2"),

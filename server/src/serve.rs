@@ -18,6 +18,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::descriptors;
 use crate::failure::Failure;
 use crate::figures::{self, LastReload};
+use crate::http_keys::HostName;
 use crate::log::LostLines;
 use crate::reload::Reloader;
 use crate::services::Described;
@@ -56,7 +57,7 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
     limits.max_connections = descriptors::connections(limits.max_connections, sockets.http.len());
     let mut router = Router::new(registry, &settings.service).rejections(rejections).limits(limits);
     if let Some(hosts) = &settings.allowed_hosts {
-        router = router.allowed_hosts(hosts);
+        router = router.allowed_hosts(hosts.iter().map(|HostName(name)| name));
     }
     let router = figures::figures(router, lost, &reloader.last);
     let router = figures::checks(router, &listeners);

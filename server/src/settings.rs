@@ -14,6 +14,7 @@ use tickring::{Forgetting, Registry, ServiceSpec, catalogue};
 use crate::cli::ServeArgs;
 use crate::config::{Catalogue, Config, File};
 use crate::failure::SettingsError;
+use crate::http_keys::HostName;
 use crate::layer::{CONFIG, Layer, known_variables};
 use crate::log::LogFormat;
 use crate::place::PathSegment::{Index, Key};
@@ -44,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) service_ports: bool,
     pub(crate) limits: Limits,
     /// The names to serve, if they are set.
-    pub(crate) allowed_hosts: Option<Vec<String>>,
+    pub(crate) allowed_hosts: Option<Vec<HostName>>,
     pub(crate) statsd_udp: Option<SocketAddr>,
     pub(crate) statsd_tcp: Option<SocketAddr>,
     pub(crate) statsd_unix: Option<PathBuf>,

@@ -57,7 +57,8 @@
 //!
 //! A web page can make its reader's browser send requests to any address, loopback included. So a
 //! [`Server`] refuses events from pages of other sites: a POST whose `Origin` or `Sec-Fetch-Site` is
-//! foreign gets 403. A POST with another type than `application/json` gets 415. No type is fine, and
+//! foreign gets 403. A page's own host counts as this one only if it is an address, `localhost` or an
+//! allowed host. A POST with another type than `application/json` gets 415. No type is fine, and
 //! so is a form's type without those two headers, which `curl -d` sends.
 //!
 //! A listener on loopback serves `localhost`, the addresses of loopback and its own one. Any other

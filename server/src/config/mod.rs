@@ -304,7 +304,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.catalogue, Catalogue::Replace);
         assert_eq!(config.server.listen, Some("[::1]:8003".parse().unwrap()));
-        assert_eq!(config.http.allowed_hosts.unwrap(), ["metrics.example.com"]);
+        assert_eq!(config.http.allowed_hosts.unwrap()[0].0, "metrics.example.com");
         assert_eq!(config.http.drain_delay, "2.5".parse().ok());
         assert_eq!(config.statsd.udp, Some(Udp::On("0.0.0.0:9125".parse().unwrap())));
         assert_eq!(config.statsd.tcp, Some("127.0.0.1:9125".parse().unwrap()));
@@ -342,6 +342,10 @@ mod tests {
             (
                 "[http]\ndrain_delay = -1",
                 "t.toml:2: http.drain_delay: a time is a number of seconds from 0",
+            ),
+            (
+                "[http]\nallowed_hosts = [\"a.example:80\"]",
+                "t.toml:2: http.allowed_hosts[0]: \"a.example:80\": a host is a name or an address",
             ),
             ("[http]\nmax_connections = 0", "t.toml:2: http.max_connections: invalid value"),
             (

@@ -4,7 +4,9 @@
 //!
 //! 1. *A page of another site writes.* The browser sends `Origin`, `Sec-Fetch-Site` or both with each
 //!    POST: it gets 403. A page can make a browser send `text/plain`, a form or no type at all without
-//!    asking first, but not without `Origin`. Programs send neither header.
+//!    asking first, but not without `Origin`. Programs send neither header. A page that is here by DNS
+//!    rebinding is of the host that it asks; so it may write only if that host is an address, `localhost`
+//!    or an allowed name. No page can make one of these its own.
 //! 2. *A page of another site reads.* No answer permits it (CORS), so browsers keep the answer from
 //!    the page, unless its own host's name has been made to point here (DNS rebinding). Then the
 //!    request names that host. A listener on loopback can be reached under few names, so it serves
@@ -102,17 +104,16 @@ impl Hosts<'_> {
     }
 
     fn is_ours(self, host: &str) -> bool {
-        let host = host.strip_suffix('.').unwrap_or(host);
         if let Some(ip) = address(host)
             && (is_loopback(ip) || Some(ip) == self.listener)
         {
             return true;
         }
-        host.eq_ignore_ascii_case("localhost") || self.allows(host, true)
+        is_same("localhost", host) || self.allows(host, true)
     }
 
     fn allows(self, host: &str, any: bool) -> bool {
-        let fits = |name: &String| name.eq_ignore_ascii_case(host) || (any && name == "*");
+        let fits = |name: &String| is_same(name, host) || (any && name == "*");
         self.allowed.unwrap_or_default().iter().any(fits)
     }
 
@@ -133,7 +134,8 @@ impl Hosts<'_> {
         if !sites.all(|site| matches!(site, b"same-origin" | b"none"))
             || !origins.all(|origin| origin.to_str().is_ok_and(own))
         {
-            let why = "web pages of other sites can't record events here";
+            let why = "web pages can record events here only from localhost, an address or an \
+                       allowed host";
             return Err(Refusal::new(StatusCode::FORBIDDEN, why));
         }
         check_type(headers)
@@ -147,9 +149,12 @@ impl Hosts<'_> {
         let usual = if scheme == "https" { 443 } else { 80 };
         let port = |authority: &Authority| authority.port_u16().unwrap_or(usual);
         let same = |named: &Authority| {
-            named.host().eq_ignore_ascii_case(origin.host()) && port(named) == port(&origin)
+            is_same(named.host(), origin.host()) && port(named) == port(&origin)
         };
-        matches!(named, Named::Host(named) if same(named)) || self.allows(origin.host(), false)
+        // Names that DNS rebinding can't give to a page.
+        let certain = |host: &str| address(host).is_some() || is_same("localhost", host);
+        let here = matches!(named, Named::Host(named) if certain(named.host()) && same(named));
+        here || self.allows(origin.host(), false)
     }
 }
 
@@ -169,6 +174,17 @@ fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     let why = format_args!("content type {given:?}: events are application/json");
     Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why))
+}
+
+/// Whether two names are of the same host. Letters' case and a final dot don't matter, nor how an
+/// address is written.
+fn is_same(one: &str, other: &str) -> bool {
+    let bare = |host: &str| host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    match (address(one), address(other)) {
+        (Some(one), Some(other)) => one.to_canonical() == other.to_canonical(),
+        (None, None) => bare(one) == bare(other),
+        _ => false,
+    }
 }
 
 /// An IP address as a host is written, in brackets or not.
@@ -235,6 +251,11 @@ mod tests {
             assert_eq!(of_host(hosts, "other.example"), 421, "{listener}");
         }
         assert_eq!(of_host(hosts("10.0.0.1", Some(&allowed)), "10.0.0.1"), 200);
+        let written = ["Metrics.example.".to_owned(), "fd00::7".to_owned(), "[fd00::8]".to_owned()];
+        let hosts_as_written = hosts("127.0.0.1", Some(&written));
+        for ours in ["metrics.example", "metrics.example.:1", "[fd00:0::7]:80", "[fd00::8]"] {
+            assert_eq!(of_host(hosts_as_written, ours), 200, "{ours}");
+        }
         assert_eq!(of_host(hosts("127.0.0.1", Some(&["*".to_owned()])), "other.example"), 200);
     }
 
@@ -272,6 +293,27 @@ mod tests {
         let open = hosts("127.0.0.1", Some(&allowed));
         assert_eq!(of_page(open, &[("origin", "https://metrics.example"), json]), 200);
         assert_eq!(of_page(open, &[("origin", "https://example.com"), json]), 403);
+    }
+
+    /// The browser takes such a page for one of the host that it asks.
+    #[test]
+    fn page_with_a_rebound_name_writes_nothing_on_any_listener() {
+        let page = |hosts: Hosts<'_>, name: &str| {
+            let request = Request::post("/").header(HOST, name);
+            let request = request.header(ORIGIN, format!("http://{name}"));
+            let request = request.header(FETCH_SITE, "same-origin").body(()).unwrap();
+            hosts.check_page(&request).map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
+        };
+        let allowed = ["metrics.example".to_owned()];
+        for listener in ["127.0.0.1", "0.0.0.0", "10.0.0.1", "::"] {
+            let open = hosts(listener, None);
+            assert_eq!(page(open, "rebound.example:8003"), 403, "{listener}");
+            assert_eq!(page(open, "10.0.0.1:8003"), 200, "{listener}");
+            assert_eq!(page(open, "[fd00::7]:8003"), 200, "{listener}");
+            assert_eq!(page(open, "localhost:8003"), 200, "{listener}");
+            assert_eq!(page(hosts(listener, Some(&allowed)), "metrics.example"), 200, "{listener}");
+        }
+        assert_eq!(page(hosts("0.0.0.0", Some(&["*".to_owned()])), "rebound.example"), 403);
     }
 
     #[test]
