@@ -85,7 +85,7 @@ const REQUESTS: Family = Family {
     name: "tickring_http_requests",
     kind: Kind::Counter,
     unit: None,
-    help: "Answered HTTP requests, by path and status; other stands for all unknown paths.",
+    help: "Answered HTTP requests, by path and status; other stands for unknown and unread ones.",
 };
 const CPU: Family = Family {
     name: "process_cpu_seconds",

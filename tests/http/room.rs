@@ -62,6 +62,8 @@ fn slow_bodies_make_room_with_408() {
     let evicted = "tickring_http_evicted_total{waiting_for=\"body\"} ";
     let (_, count) = metrics.split_once(evicted).unwrap();
     assert!(!count.starts_with('0'), "{metrics}");
+    let answered = "tickring_http_requests_total{path=\"other\",status=\"408\"} ";
+    assert!(metrics.contains(answered), "{metrics}");
 }
 
 #[test]

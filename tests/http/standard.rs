@@ -212,6 +212,24 @@ fn head_that_comes_too_slowly_is_408() {
     let mut stream = server.connect();
     stream.write_all(b"GET /health/live HTTP/1.1\r\nhost:").unwrap();
     assert_eq!(status_of(&read_to_end(&mut stream)), "408");
+    let counted = "tickring_http_requests_total{path=\"other\",status=\"408\"} 1\n";
+    assert!(server.get("/metrics").contains(counted));
+}
+
+/// hyper answers these itself, and the connection ends after that. So they count a little later.
+#[test]
+fn heads_that_cannot_be_read_count_as_answered() {
+    let server = start(Limits::default());
+    let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\na: {}\r\n\r\n", "x".repeat(20_000));
+    for (head, status) in [("no HTTP\r\n\r\n", "400"), (&long, "431")] {
+        let mut stream = server.connect();
+        let _ = stream.write_all(head.as_bytes());
+        let answer = read_to_end(&mut stream);
+        assert_eq!(status_of(&answer), status, "{answer}");
+        let counted =
+            format!("tickring_http_requests_total{{path=\"other\",status=\"{status}\"}} 1\n");
+        while !server.get("/metrics").contains(&counted) {}
+    }
 }
 
 /// Where a body of an unknown coding ends is a matter of opinion, and so is where the next request begins.

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::header::DATE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutStream;
@@ -32,6 +32,9 @@ const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// The smallest buffer that hyper accepts.
 const MIN_BUFFER: usize = 8192;
+
+/// What counts as the path of a request that was not read to its end.
+const UNREAD: &str = "other";
 
 /// What a connection is served with.
 pub(super) struct Connection {
@@ -66,13 +69,25 @@ impl Connection {
         match end {
             // Connections end in many ways, and none of them is this server's fault.
             End::Regular(Ok(())) => {}
-            End::Regular(Err(error)) => tracing::debug!(%error, "connection ended"),
+            End::Regular(Err(error)) => {
+                if let Some(status) = answer_of_hyper(&error) {
+                    self.running.answered(UNREAD, status);
+                }
+                tracing::debug!(%error, "connection ended");
+            }
             End::MadeRoom(stage) => {
                 self.running.evicted(stage);
-                farewell::say(&stream, stage, "it was slow, and others came");
+                self.say(&stream, stage, "it was slow, and others came");
             }
-            End::TimedOut(stage) => farewell::say(&stream, stage, "it came too slowly"),
+            End::TimedOut(stage) => self.say(&stream, stage, "it came too slowly"),
         }
+    }
+
+    fn say(&self, stream: &TcpStream, stage: Stage, why: &str) {
+        if farewell::is_answered(stage) {
+            self.running.answered(UNREAD, StatusCode::REQUEST_TIMEOUT);
+        }
+        farewell::say(stream, stage, why);
     }
 
     async fn serve_http(&self, stream: &Arc<TcpStream>, activity: &Activity) -> End {
@@ -173,4 +188,13 @@ impl Connection {
             Ok(answer.map(|body| activity.end_with(body)))
         }
     }
+}
+
+/// The status with which hyper has answered a head that it can't read. It answers 414 to a target of
+/// more than 64 KiB, but doesn't tell it from other heads that are too long; that counts as 431.
+fn answer_of_hyper(error: &hyper::Error) -> Option<StatusCode> {
+    if error.is_parse_too_large() {
+        return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    (error.is_parse() && !error.is_parse_version_h2()).then_some(StatusCode::BAD_REQUEST)
 }

@@ -15,10 +15,15 @@ use crate::http::counters::Stage;
 /// The most bytes that are taken from the socket before it is closed.
 const LEFT: usize = 64 * 1024;
 
+/// Whether a client at this stage gets status 408: it has not got anything yet.
+pub(super) fn is_answered(stage: Stage) -> bool {
+    matches!(stage, Stage::Head | Stage::Body)
+}
+
 /// Sends status 408 where the client has not got anything yet, and ends the connection. Waits for
 /// nothing: what the socket has no room for is lost.
 pub(super) fn say(stream: &TcpStream, stage: Stage, why: impl Display) {
-    if matches!(stage, Stage::Head | Stage::Body) {
+    if is_answered(stage) {
         let body = format!(
             "{{\"error\":\"the {} of the request is not waited for: {why}\"}}",
             stage.as_str()
