@@ -1,11 +1,12 @@
 //! What the program adds to `/metrics` and to `/health`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tickring::http::Router;
 use tickring::statsd::Listener;
+use tokio::task::AbortHandle;
 
 use crate::log::LostLines;
 
@@ -71,8 +72,16 @@ pub(crate) fn figures(router: Router, lost: LostLines, reload: &Arc<LastReload>)
     )
 }
 
-/// The router with the program's health: each part that must work.
-pub(crate) fn checks(router: Router, listeners: &[Arc<Listener>]) -> Router {
+/// The router with the program's health: each part that must work. The tasks in `background` must not
+/// end while requests are answered.
+pub(crate) fn checks(
+    router: Router,
+    listeners: &[Arc<Listener>],
+    background: &Arc<OnceLock<Vec<AbortHandle>>>,
+) -> Router {
+    let background = Arc::clone(background);
+    let router = router
+        .health_check("background", move || alive(background.get().map_or(&[], Vec::as_slice)));
     let router = router.health_check("clock", || {
         // Starts the thread again if it is dead, and fails if the system has none for it.
         tickring::start().map_err(|error| format!("its thread can't be started: {error}"))?;
@@ -85,10 +94,23 @@ pub(crate) fn checks(router: Router, listeners: &[Arc<Listener>]) -> Router {
         // Weak, so that the end of the program can stop the listener while the router still answers.
         let listener = Arc::downgrade(listener);
         router.health_check("StatsD", move || match listener.upgrade() {
+            Some(listener) if listener.is_failing() => {
+                Err("a listener can't receive: the log has the error".into())
+            }
             Some(listener) if listener.is_running() => Ok(()),
             _ => Err("a listener has stopped".into()),
         })
     })
+}
+
+/// Checks that no task has ended.
+fn alive(tasks: &[AbortHandle]) -> Result<(), String> {
+    if tasks.iter().any(AbortHandle::is_finished) {
+        let which =
+            "the task that reads the configuration again, or the one that forgets idle events";
+        return Err(format!("{which}, has died: the log has more"));
+    }
+    Ok(())
 }
 
 /// How long the machine was suspended since it was started; `None` if the system doesn't say.
@@ -105,4 +127,20 @@ fn suspended() -> Option<Duration> {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn suspended() -> Option<Duration> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_that_has_died_is_noticed() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let lives = runtime.spawn(std::future::pending::<()>());
+        let dies = runtime.spawn(async { panic!("on purpose") });
+        let tasks = [lives.abort_handle(), dies.abort_handle()];
+        assert_eq!(alive(&tasks), Ok(()));
+        runtime.block_on(dies).unwrap_err();
+        assert!(alive(&tasks).unwrap_err().contains("has died"));
+    }
 }

@@ -13,7 +13,7 @@ use tickring::http::{RequestCounter, Router, Server};
 use tickring::statsd::{self, Listener};
 use tickring::{Forgetting, Registry, Rejections};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{AbortHandle, JoinHandle, spawn_blocking};
 
 use crate::descriptors;
 use crate::failure::Failure;
@@ -48,19 +48,22 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
     end_at_second_signal().map_err(system("can't wait for signals"))?;
 
     let settings = &reloader.settings;
+    let streams = sockets.statsd.of_connections();
     let registry = reloader.services.registry().clone();
     let rejections = Rejections::new();
     let mut addresses = Vec::new();
     let listeners = receive(settings, &registry, &rejections, sockets.statsd, &mut addresses)?;
     let forgetting = settings.forgetting(&registry);
     let mut limits = settings.limits;
-    limits.max_connections = descriptors::connections(limits.max_connections, sockets.http.len());
+    limits.max_connections =
+        descriptors::connections(limits.max_connections, sockets.http.len(), streams);
     let mut router = Router::new(registry, &settings.service).rejections(rejections).limits(limits);
     if let Some(hosts) = &settings.allowed_hosts {
         router = router.allowed_hosts(hosts.iter().map(|HostName(name)| name));
     }
     let router = figures::figures(router, lost, &reloader.last);
-    let router = figures::checks(router, &listeners);
+    let background = Arc::default();
+    let router = figures::checks(router, &listeners, &background);
     // Looked up for each request: a reload may give the service another first event.
     let requests = RequestCounter::first_event_of(&settings.service);
     let mut http = Server::new(router).count_requests(requests);
@@ -79,6 +82,8 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
 
     let forgetting = forgetting.map(|forgetting| tokio::spawn(forget(forgetting)));
     let reloading = tokio::spawn(reloader.run(hangup));
+    let tasks = forgetting.iter().chain([&reloading]).map(JoinHandle::abort_handle);
+    let tasks: &Vec<AbortHandle> = background.get_or_init(|| tasks.collect());
     drop(notify_manager(move || {
         sd_notify::notify(&[NotifyState::Status(&own), NotifyState::Ready])
     }));
@@ -88,8 +93,7 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
         drop(notify_manager(|| sd_notify::notify(&[NotifyState::Stopping])));
     };
     let served = http.serve(shutdown).await.map_err(system("can't serve"));
-    reloading.abort();
-    forgetting.inspect(JoinHandle::abort);
+    tasks.iter().for_each(AbortHandle::abort);
     // StatsD is received until here, so that events sent while HTTP drains are counted.
     drop(listeners);
     served

@@ -60,6 +60,13 @@ impl StatsdSockets {
     }
 }
 
+impl StatsdSockets {
+    /// How many of them are for connections.
+    pub(crate) fn of_connections(&self) -> usize {
+        usize::from(self.tcp.is_some()) + usize::from(self.unix_stream.is_some())
+    }
+}
+
 fn refused(socket: String, wanted_by: String, error: io::Error) -> Failure {
     Failure::Bind { socket, wanted_by, error }
 }

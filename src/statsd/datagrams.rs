@@ -45,6 +45,9 @@ impl<S: AsFd> Worker<'_, S> {
                 recorder.record(datagram, cut_off);
             });
             let stopped = self.end.has_come();
+            let expected = [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted];
+            let failed = |error: &io::Error| !expected.contains(&error.kind());
+            self.end.set_failing(received.as_ref().is_err_and(failed));
             match received {
                 Ok(()) => {
                     last_batches -= i32::from(stopped);

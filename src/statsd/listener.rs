@@ -10,24 +10,39 @@ use std::thread::{self, JoinHandle};
 #[derive(Debug)]
 pub struct Listener {
     receive_buffer: Option<usize>,
-    stopped: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     /// Closing it wakes the thread.
     wake: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread sees of its end.
+/// What the listener and its thread tell each other. Relaxed throughout: each value stands for itself.
+#[derive(Debug, Default)]
+struct Shared {
+    stopped: AtomicBool,
+    /// Whether the last attempt to receive has failed. Only the thread writes it.
+    failing: AtomicBool,
+}
+
+/// What the thread sees of its listener.
 #[derive(Debug)]
 pub(super) struct End {
-    stopped: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     /// Readable once the listener has closed its end.
     pub(super) wake_fd: PipeReader,
 }
 
 impl End {
     pub(super) fn has_come(&self) -> bool {
-        // Relaxed: no other memory depends on it.
-        self.stopped.load(Ordering::Relaxed)
+        self.shared.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the last attempt to receive has failed.
+    pub(super) fn set_failing(&self, failing: bool) {
+        // Most calls change nothing, and leave the cache line where it is.
+        if self.shared.failing.load(Ordering::Relaxed) != failing {
+            self.shared.failing.store(failing, Ordering::Relaxed);
+        }
     }
 }
 
@@ -37,12 +52,12 @@ impl Listener {
         receive_buffer: Option<usize>,
         receive: impl FnOnce(&End) + Send + 'static,
     ) -> io::Result<Self> {
-        let stopped = Arc::new(AtomicBool::new(false));
+        let shared = Arc::<Shared>::default();
         let (wake_fd, wake) = io::pipe()?;
-        let end = End { stopped: Arc::clone(&stopped), wake_fd };
+        let end = End { shared: Arc::clone(&shared), wake_fd };
         let thread = thread::Builder::new().name("tickring-statsd".into());
         let thread = thread.spawn(move || receive(&end))?;
-        Ok(Self { receive_buffer, stopped, wake: Some(wake), thread: Some(thread) })
+        Ok(Self { receive_buffer, shared, wake: Some(wake), thread: Some(thread) })
     }
 
     /// The size of the socket's receive buffer in bytes, as the kernel counts them; `None` if the
@@ -69,6 +84,24 @@ impl Listener {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
+    /// Whether the last attempt to receive has failed, for example because there are no file
+    /// descriptors left for a connection. The log has the error. The thread tries again after 100 ms.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use tickring::{Registry, statsd};
+    ///
+    /// let socket = statsd::bind_udp(([127, 0, 0, 1], 0).into())?;
+    /// let listener = statsd::Config::new(Registry::new()).udp(socket)?;
+    /// assert!(!listener.is_failing());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.shared.failing.load(Ordering::Relaxed)
+    }
+
     /// Stops receiving, and waits until the thread has ended. What has arrived before is counted,
     /// up to 64 batches of datagrams, or up to 4 MiB of each connection. Dropping the listener does
     /// the same.
@@ -79,8 +112,8 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // Relaxed: no other memory depends on it, and closing the pipe wakes the thread.
-        self.stopped.store(true, Ordering::Relaxed);
+        // Closing the pipe wakes the thread.
+        self.shared.stopped.store(true, Ordering::Relaxed);
         drop(self.wake.take());
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();

@@ -48,4 +48,5 @@ pub use config::Config;
 pub use line::{Kind, Line, lines};
 pub use listener::Listener;
 pub use socket::bind_udp;
+pub use streams::STREAM_CONNECTIONS;
 pub use unix_socket::{UnixSocket, UnixStreamSocket};

@@ -1,13 +1,13 @@
 //! The work of a thread that receives on the connections of one listener.
 //!
 //! One thread serves all of them, since a line takes far less than a microsecond. So a slow connection
-//! costs nothing but its place: the number of places is bounded, and so is the time for a piece.
+//! costs nothing but its place: the number of places is bounded, and so is the time for a piece. While no
+//! connection can be accepted, those that are there are read on.
 
 use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -18,13 +18,14 @@ use super::recorder::Recorder;
 use super::unix_socket::UnixStreamSocket;
 use crate::fleet::RejectionReason;
 
-/// The most connections at a time.
-const PLACES: usize = 256;
+/// The most connections at a time of a listener for connections; a further one takes the place of the one
+/// that has sent nothing for longest. Each takes a file descriptor.
+pub const STREAM_CONNECTIONS: usize = 256;
 /// How long a line or a frame may take from its first byte to its last.
 const SLOW: Duration = Duration::from_secs(10);
 /// How many times a connection is read after the end has come: 4 MiB.
 const LAST_READS: usize = 64;
-/// The pause after an error that isn't expected.
+/// How long nothing is accepted after an error that isn't expected.
 const REST: Duration = Duration::from_millis(100);
 
 /// Where connections come from. Neither accepting nor reading waits.
@@ -57,7 +58,8 @@ impl Accept for UnixStreamSocket {
 /// Receives on a listener's connections until the end.
 pub(super) fn run<A: Accept>(listener: A, framing: Framing, recorder: Recorder, end: &End) {
     let bytes = vec![0; LONGEST].into();
-    Worker { listener, framing, recorder, connections: Vec::new(), bytes }.run(end);
+    Worker { listener, framing, recorder, connections: Vec::new(), rests_until: None, bytes }
+        .run(end);
 }
 
 struct Worker<A: Accept> {
@@ -65,6 +67,8 @@ struct Worker<A: Accept> {
     framing: Framing,
     recorder: Recorder,
     connections: Vec<Connection<A::Stream>>,
+    /// Until when nothing is accepted, since the last attempt has failed.
+    rests_until: Option<Instant>,
     /// What is read from a connection at a time.
     bytes: Box<[u8]>,
 }
@@ -93,7 +97,11 @@ impl<A: Accept> Worker<A> {
         while !end.has_come() {
             self.sleep(end);
             self.recorder.look_for_changes();
-            self.accept();
+            let now = Instant::now();
+            if self.rests_until.is_none_or(|until| until <= now) {
+                self.accept();
+                end.set_failing(self.rests_until.is_some());
+            }
             self.read_all();
             self.close_slow(Instant::now());
         }
@@ -105,15 +113,20 @@ impl<A: Accept> Worker<A> {
         }
     }
 
-    /// Waits for a connection, for bytes, for the end, or for a piece to become too slow.
+    /// Waits for a connection, for bytes, for the end, for a piece to become too slow, or for the end of
+    /// the rest.
     fn sleep(&self, end: &End) {
         let begun = self.connections.iter().filter_map(|connection| connection.begun).min();
-        let timeout = begun.map_or(PollTimeout::NONE, |begun| {
-            let left = SLOW.saturating_sub(begun.elapsed()) + Duration::from_millis(1);
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        let slow = begun.map(|begun| SLOW.saturating_sub(begun.elapsed()));
+        let rest = self.rests_until.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = slow.into_iter().chain(rest).min().map_or(PollTimeout::NONE, |left| {
+            PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
         });
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let mut fds = vec![readable(end.wake_fd.as_fd()), readable(self.listener.as_fd())];
+        let mut fds = vec![readable(end.wake_fd.as_fd())];
+        if rest.is_none() {
+            fds.push(readable(self.listener.as_fd()));
+        }
         fds.extend(self.connections.iter().map(|connection| readable(connection.stream.as_fd())));
         // Whatever it returns, what can be read is read next.
         let _ready = poll(&mut fds, timeout);
@@ -121,7 +134,8 @@ impl<A: Accept> Worker<A> {
 
     /// Accepts what waits, for at most as many as there are places. Returns whether there was any.
     fn accept(&mut self) -> bool {
-        for accepted in 0..PLACES {
+        self.rests_until = None;
+        for accepted in 0..STREAM_CONNECTIONS {
             match self.listener.accept() {
                 Ok(stream) => self.admit(stream),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return accepted > 0,
@@ -130,7 +144,7 @@ impl<A: Accept> Worker<A> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.recorder.failed(&error);
-                    thread::sleep(REST);
+                    self.rests_until = Some(Instant::now() + REST);
                     return accepted > 0;
                 }
             }
@@ -140,7 +154,7 @@ impl<A: Accept> Worker<A> {
 
     /// Gives a connection a place, if need be that of the one that has sent nothing for longest.
     fn admit(&mut self, stream: A::Stream) {
-        if self.connections.len() >= PLACES {
+        if self.connections.len() >= STREAM_CONNECTIONS {
             let ages = self.connections.iter().enumerate();
             let longest = ages.min_by_key(|(_, connection)| connection.last_read);
             if let Some((index, _)) = longest {
@@ -247,7 +261,12 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::net::SocketAddr;
+    use std::os::fd::BorrowedFd;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
 
+    use super::super::listener::Listener;
     use super::super::refusals::Refusals;
     use crate::fleet::{Registry, Rejections};
 
@@ -261,7 +280,28 @@ mod tests {
         let recorder = Recorder::new(registry, None, refusals);
         let bytes = vec![0; LONGEST].into();
         let connections = Vec::new();
-        (Worker { listener, framing, recorder, connections, bytes }, address, rejections)
+        let worker = Worker { listener, framing, recorder, connections, rests_until: None, bytes };
+        (worker, address, rejections)
+    }
+
+    /// A listener of a process that can be out of file descriptors.
+    struct Exhausted(TcpListener, Arc<AtomicBool>);
+
+    impl AsFd for Exhausted {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+
+    impl Accept for Exhausted {
+        type Stream = TcpStream;
+
+        fn accept(&self) -> io::Result<TcpStream> {
+            if self.1.load(Ordering::Relaxed) {
+                return Err(nix::errno::Errno::EMFILE.into());
+            }
+            Accept::accept(&self.0)
+        }
     }
 
     /// A connection that has sent these bytes, and the worker has read them.
@@ -293,14 +333,15 @@ mod tests {
     #[test]
     fn further_connection_takes_the_place_of_the_longest_idle() {
         let (mut worker, address, _) = worker(Framing::Lines);
-        let mut clients: Vec<_> = (0..PLACES).map(|_| connect(&mut worker, address, b"")).collect();
+        let mut clients: Vec<_> =
+            (0..STREAM_CONNECTIONS).map(|_| connect(&mut worker, address, b"")).collect();
         // The first one is not idle.
         clients[0].write_all(b"data-api.request:1|c\n").unwrap();
         while !worker.read_all() {
             thread::yield_now();
         }
         let _further = connect(&mut worker, address, b"");
-        assert_eq!(worker.connections.len(), PLACES);
+        assert_eq!(worker.connections.len(), STREAM_CONNECTIONS);
         clients[1].set_read_timeout(Some(SLOW)).unwrap();
         assert_eq!(clients[1].read(&mut [0]).unwrap(), 0, "it was closed");
         clients[0].set_nonblocking(true).unwrap();
@@ -311,7 +352,8 @@ mod tests {
     #[test]
     fn what_an_evicted_connection_has_sent_is_counted() {
         let (mut worker, address, rejections) = worker(Framing::Lines);
-        let mut clients: Vec<_> = (0..PLACES).map(|_| connect(&mut worker, address, b"")).collect();
+        let mut clients: Vec<_> =
+            (0..STREAM_CONNECTIONS).map(|_| connect(&mut worker, address, b"")).collect();
         // It waits to be read when the place is taken.
         clients[0].write_all(b"data-api.request:no number|c\n").unwrap();
         let waits = || worker.connections[0].stream.peek(&mut [0]).is_ok();
@@ -319,8 +361,38 @@ mod tests {
             thread::yield_now();
         }
         let _further = connect(&mut worker, address, b"");
-        assert_eq!(worker.connections.len(), PLACES);
+        assert_eq!(worker.connections.len(), STREAM_CONNECTIONS);
         assert_eq!(rejections.get(RejectionReason::Malformed), 1);
+    }
+
+    #[test]
+    fn while_nothing_can_be_accepted_connections_are_read_on() {
+        let (socket, exhausted) = (TcpListener::bind("127.0.0.1:0").unwrap(), Arc::default());
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        let registry = Registry::from_catalogue();
+        let recorder = Recorder::new(registry.clone(), None, Refusals::new(Rejections::new()));
+        let source = Exhausted(socket, Arc::clone(&exhausted));
+        let run = move |end: &End| run(source, Framing::Lines, recorder, end);
+        let listener = Listener::start(None, run).unwrap();
+        let send = |stream: &mut TcpStream, total: u64| {
+            stream.write_all(b"data-api.request:1|c\n").unwrap();
+            while registry.get("data-api").unwrap().snapshot().unwrap().total() < total {
+                thread::yield_now();
+            }
+        };
+        let mut first = TcpStream::connect(address).unwrap();
+        send(&mut first, 1);
+        exhausted.store(true, Ordering::Relaxed);
+        let mut second = TcpStream::connect(address).unwrap();
+        while !listener.is_failing() {
+            thread::yield_now();
+        }
+        send(&mut first, 2);
+        assert!(listener.is_failing() && listener.is_running());
+        exhausted.store(false, Ordering::Relaxed);
+        send(&mut second, 3);
+        assert!(!listener.is_failing());
     }
 
     #[test]
