@@ -1,18 +1,13 @@
 //! Accepting connections.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
-use super::requests::RequestCounter;
-use super::slots::Slots;
-use crate::http::counters::Running;
 use crate::http::drain::{self, Phase};
-use crate::http::{Limits, Router};
 
 /// The first pause after a failure to accept, doubled from failure to failure.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
@@ -24,18 +19,11 @@ pub(super) struct Acceptor {
     pub(super) admission: Admission,
 }
 
-/// What an accepted connection is served with.
+/// What is done with an accepted connection.
 pub(super) struct Admission {
-    /// The router for this listener.
-    pub(super) router: Router,
-    /// What counts each request, if anything does.
-    pub(super) requests: Option<Arc<RequestCounter>>,
-    pub(super) running: Arc<Running>,
-    pub(super) limits: Limits,
-    /// Limits open connections. When it is full, one accepted connection waits here and the rest
-    /// wait in the kernel's backlog.
-    pub(super) slots: Arc<Slots>,
-    pub(super) drain: drain::Watch,
+    /// What each is served with. When its slots are taken, one accepted connection waits here and the
+    /// rest wait in the kernel's backlog.
+    pub(super) connection: Connection,
     /// Held by each connection that is accepted before draining begins.
     pub(super) drain_guard: Option<drain::Guard>,
 }
@@ -43,7 +31,7 @@ pub(super) struct Admission {
 impl Acceptor {
     /// Runs until the last connection has ended after the phase became closing.
     pub(super) async fn run(mut self) {
-        let mut drain = self.admission.drain.clone();
+        let mut drain = self.admission.connection.drain.clone();
         let mut connections = JoinSet::new();
         let mut pause = SHORTEST_PAUSE;
         loop {
@@ -70,8 +58,8 @@ impl Acceptor {
                 Err(error) if concerns_one_connection(&error) => {}
                 // Most likely the process has too many open files: a connection that ends helps.
                 Err(error) => {
-                    self.admission.running.accept_failed(error);
-                    self.admission.slots.ask_for_room();
+                    self.admission.connection.running.accept_failed(error);
+                    self.admission.connection.slots.ask_for_room();
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -95,16 +83,9 @@ impl Acceptor {
 impl Admission {
     /// Serves a connection as soon as there is a slot for it.
     async fn admit(&self, stream: TcpStream, connections: &mut JoinSet<()>) {
-        let slot = self.slots.take().await;
-        let connection = Connection {
-            router: self.router.clone(),
-            requests: self.requests.clone(),
-            limits: self.limits,
-            running: Arc::clone(&self.running),
-            slots: Arc::clone(&self.slots),
-            drain: self.drain.clone(),
-        };
-        let (open, guard) = (self.running.open(), self.drain_guard.clone());
+        let connection = self.connection.clone();
+        let slot = connection.slots.take().await;
+        let (open, guard) = (connection.running.open(), self.drain_guard.clone());
         connections.spawn(async move {
             connection.serve(stream).await;
             drop((slot, open, guard));

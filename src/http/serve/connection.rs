@@ -37,12 +37,15 @@ const MIN_BUFFER: usize = 8192;
 const UNREAD: &str = "other";
 
 /// What a connection is served with.
+#[derive(Clone)]
 pub(super) struct Connection {
+    /// The router for its listener.
     pub(super) router: Router,
     /// What counts each request, if anything does.
     pub(super) requests: Option<Arc<RequestCounter>>,
     pub(super) running: Arc<Running>,
     pub(super) limits: Limits,
+    /// Limits open connections.
     pub(super) slots: Arc<Slots>,
     pub(super) drain: drain::Watch,
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::accept::{Acceptor, Admission};
+use super::connection::Connection;
 use super::report::report;
 use super::requests::RequestCounter;
 use super::slots::Slots;
@@ -186,15 +187,15 @@ impl Server {
         let requests = self.requests.map(Arc::new);
         let mut acceptors = Vec::with_capacity(self.listeners.len());
         for (listener, described) in self.listeners {
-            let admission = Admission {
+            let connection = Connection {
                 router: self.router.for_listener(&running, &described),
                 requests: requests.clone(),
                 running: Arc::clone(&running),
                 limits,
                 slots: Arc::clone(&slots),
                 drain: drain.clone(),
-                drain_guard: end.guard(),
             };
+            let admission = Admission { connection, drain_guard: end.guard() };
             let listener = tokio::net::TcpListener::from_std(listener)?;
             acceptors.push(Acceptor { listener, admission });
         }
