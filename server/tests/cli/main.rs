@@ -5,11 +5,12 @@ mod program;
 mod troubles;
 
 use std::fs;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use program::{PATIENCE, Program, command, get, output, refusal, text};
 
@@ -44,6 +45,12 @@ fn service_manager() -> (tempfile::TempDir, UnixDatagram) {
     (directory, manager)
 }
 
+fn lines_lost(address: SocketAddr) -> u64 {
+    let metrics = text(address, "/metrics");
+    let line = metrics.lines().find_map(|line| line.strip_prefix("tickring_log_lines_lost_total "));
+    line.unwrap().parse().unwrap()
+}
+
 /// A full disk makes the log unwritable. The program must serve all the same.
 #[cfg(target_os = "linux")]
 #[test]
@@ -57,13 +64,16 @@ fn full_disk_under_the_log_stops_nothing() {
     let length = manager.recv(&mut message).unwrap();
     let ready = String::from_utf8_lossy(&message[..length]).into_owned();
     let address = ready.split("http://").nth(1).and_then(|rest| rest.lines().next());
-    let metrics = text(address.unwrap().parse().unwrap(), "/metrics");
-    let lost = metrics.lines().find_map(|line| line.strip_prefix("tickring_log_lines_lost_total "));
-    let lost: u64 = lost.unwrap().parse().unwrap();
+    let address = address.unwrap().parse().unwrap();
+    // The lines about the listeners. The log's own thread writes and counts them when it gets to it.
+    let begun = Instant::now();
+    while lines_lost(address) == 0 {
+        assert!(begun.elapsed() < PATIENCE, "no line was counted as lost");
+        thread::sleep(Duration::from_millis(5));
+    }
     let killed = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
     let ended = child.wait().unwrap();
     assert!(ready.contains("READY=1") && killed.success());
-    assert!(lost > 0, "the lines about the listeners");
     assert_eq!(ended.code(), Some(0));
 }
 
