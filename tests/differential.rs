@@ -26,7 +26,7 @@ fn schedule_of(seed: u64) -> Vec<u8> {
 
 /// A million steps: half of them the same each time, half of them new ones.
 #[test]
-fn a_million_random_steps_agree_with_a_deque_of_exact_timestamps() {
+fn million_random_steps_agree_with_a_deque() {
     if let Some(seed) = number("TICKRING_SEED") {
         schedule::run(&schedule_of(seed));
         return;

@@ -70,7 +70,9 @@ fn a_childs_rates_go_on() {
         expect("total", snapshot.total(), 123)?;
         expect("window", snapshot.events_in_window(), 123)?;
         METER.record_n(7);
-        expect("this second", METER.snapshot().per_second()[59], 7)?;
+        // It may turn between the two.
+        let recent = METER.snapshot().per_second()[58..].contains(&7);
+        expect("in this second", u64::from(recent), 1)?;
         // The next second begins without a reader.
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(2500) {
@@ -95,7 +97,7 @@ fn faults() -> u64 {
 }
 
 #[test]
-fn reading_writes_to_no_page_that_a_recorder_writes_to() {
+fn reading_writes_to_no_page_of_a_recorder() {
     let _alone = ALONE.lock();
     let clock = ManualClock::new();
     let meter = Meter::with_clock(clock.clone());

@@ -10,7 +10,7 @@ use support::engine::{on_manual_clock, through_every_ring};
 /// Elsewhere: a sampler that is late, or lost in a fork, puts events into the wrong seconds for
 /// good. (The fork is in `tests/fork.rs`.)
 #[test]
-fn a_stalled_ticker_misdates_until_the_next_read_and_loses_nothing() {
+fn stalled_ticker_misdates_and_loses_nothing() {
     let (clock, meter) = on_manual_clock();
     meter.record_n(5);
     clock.advance_unpublished(Duration::from_secs(20));
@@ -25,7 +25,7 @@ fn a_stalled_ticker_misdates_until_the_next_read_and_loses_nothing() {
 
 /// Three slots of a ring lie outside the window: so far may writers be ahead of a reader.
 #[test]
-fn a_reader_reads_again_once_the_clock_is_more_than_three_seconds_ahead() {
+fn reader_reads_again_past_three_seconds() {
     let (clock, meter) = on_manual_clock();
     clock.set(Duration::from_secs(100));
     meter.record();

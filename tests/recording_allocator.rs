@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 #[test]
-fn every_allocation_is_counted_also_those_made_while_a_thread_joins() {
+fn every_allocation_of_a_joining_thread_is_counted() {
     for _ in 0..100 {
         // One thread's first allocation may be any of these.
         let meter = Meter::new();

@@ -38,7 +38,7 @@ fn a_full_second_keeps_what_fits() {
 }
 
 #[test]
-fn each_time_that_something_does_not_fit_its_second_counts() {
+fn each_misfit_of_a_second_counts() {
     let _alone = ALONE.lock();
     let clock = ManualClock::new();
     let meter = Meter::with_clock(clock.clone());

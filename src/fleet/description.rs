@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn event_that_is_admitted_between_two_descriptions_keeps_all_its_counts() {
+    fn event_admitted_between_descriptions_keeps_counts() {
         let registry = Registry::new();
         registry.describe(spec(&["x", "y"])).unwrap();
         record(&registry, "y", 10);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn service_that_is_admitted_between_two_descriptions_keeps_all_its_counts() {
+    fn service_admitted_between_descriptions_keeps_counts() {
         let registry = Registry::new();
         let first = registry.describe(spec(&["x"])).unwrap();
         record(&registry, "x", 10);
@@ -148,7 +148,7 @@ mod tests {
 
     /// The first description finds what was admitted before it.
     #[test]
-    fn event_that_was_admitted_first_can_be_dropped_and_come_back() {
+    fn event_that_was_admitted_can_go_and_come_back() {
         let registry = Registry::new();
         record(&registry, "x", 3);
         registry.describe(spec(&["x"])).unwrap();

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn service_without_other_events_goes_and_frees_its_place() {
+    fn service_without_other_events_frees_its_place() {
         let registry = Registry::new();
         let caps = AutoRegister::new().max_services(1);
         registry.admit("a", None, caps).unwrap().meter("event").unwrap().record();

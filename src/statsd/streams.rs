@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn connection_with_a_slow_piece_is_closed_and_an_idle_one_is_not() {
+    fn slow_connection_is_closed_and_an_idle_one_not() {
         let (mut worker, address, rejections) = worker(Framing::Lines);
         let _slow = connect(&mut worker, address, b"data-api.request:1|c\ndata-api.");
         let _idle = connect(&mut worker, address, b"data-api.request:1|c\n");
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn further_connection_takes_the_place_of_the_longest_idle() {
+    fn further_connection_replaces_the_longest_idle() {
         let (mut worker, address, _) = worker(Framing::Lines);
         let mut clients: Vec<_> =
             (0..STREAM_CONNECTIONS).map(|_| connect(&mut worker, address, b"")).collect();
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn while_nothing_can_be_accepted_connections_are_read_on() {
+    fn connections_are_read_while_none_is_accepted() {
         let (socket, exhausted) = (TcpListener::bind("127.0.0.1:0").unwrap(), Arc::default());
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap();

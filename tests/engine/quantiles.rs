@@ -118,7 +118,7 @@ fn no_figure_is_longer_than_the_longest_sample() {
 
 /// The meter counts an event before its duration is recorded, so the sum may contain more.
 #[test]
-fn figures_come_from_buckets_while_an_event_lacks_its_duration() {
+fn figures_of_an_event_that_lacks_its_duration() {
     let timer = Timer::with_clock(ManualClock::new());
     timer.record(Duration::from_secs(5));
     timer.record(Duration::from_secs(5));
@@ -218,7 +218,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_figure_is_within_3_2_percent_of_the_exact_one(
+    fn every_figure_is_within_3_2_percent(
         shape in shapes(),
         seed in any::<u64>(),
         start in 0..1_000_000_u64,

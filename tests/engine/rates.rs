@@ -15,7 +15,7 @@ fn recorded_at_once(n: u64) -> Snapshot {
 }
 
 #[test]
-fn a_hundred_and_twenty_at_once_are_two_a_second_and_7200_an_hour() {
+fn hundred_and_twenty_at_once_are_two_a_second() {
     let snapshot = recorded_at_once(120);
     assert_eq!(snapshot.events_per_second(), 2.0);
     assert_eq!(snapshot.events_per_hour(), 7200.0);
@@ -33,7 +33,7 @@ fn ten_thousand_in_one_second_do_not_saturate() {
 
 /// Whole buckets alone would swing by a sixtieth each second.
 #[test]
-fn a_steady_thousand_a_second_reads_as_that_at_every_phase_of_the_second() {
+fn steady_thousand_reads_so_at_every_phase() {
     let (clock, meter) = on_manual_clock();
     for millis in 0..180_000 {
         meter.record();
@@ -46,7 +46,7 @@ fn a_steady_thousand_a_second_reads_as_that_at_every_phase_of_the_second() {
 }
 
 #[test]
-fn sixty_one_seconds_after_the_last_event_it_is_exactly_zero() {
+fn rate_is_zero_61_seconds_after_the_last_event() {
     for millis in [0_u32, 1, 499, 999] {
         let (clock, meter) = on_manual_clock();
         clock.set(Duration::from_millis(u64::from(100_000 + millis)));
@@ -69,7 +69,7 @@ fn sixty_one_seconds_after_the_last_event_it_is_exactly_zero() {
 }
 
 #[test]
-fn uptime_begins_with_the_first_use_and_covers_at_most_a_minute() {
+fn uptime_begins_with_use_and_covers_a_minute() {
     let (clock, meter) = on_manual_clock();
     clock.advance(Duration::from_secs(1000));
     meter.record();
@@ -96,7 +96,7 @@ fn uptime_begins_with_a_record() {
 }
 
 #[test]
-fn the_age_of_the_last_event_tells_silence_from_the_start() {
+fn age_of_the_last_event_shows_silence_from_start() {
     let (clock, meter) = on_manual_clock();
     assert_eq!(meter.snapshot().last_event_age(), None);
     clock.advance(Duration::from_millis(5_250));
@@ -112,7 +112,7 @@ fn the_age_of_the_last_event_tells_silence_from_the_start() {
 }
 
 #[test]
-fn the_series_is_oldest_first_and_its_peak_is_of_the_window_only() {
+fn series_is_oldest_first_peak_is_of_the_window() {
     let (clock, meter) = on_manual_clock();
     meter.record_n(500);
     for second in 1..=60 {

@@ -216,7 +216,7 @@ fn extreme_weights_spoil_nothing() {
 
 /// Words that were never written are of the first steps, and must not be taken for later ones.
 #[test]
-fn a_timer_that_begins_after_years_counts_from_its_first_sample() {
+fn timer_that_begins_after_years_counts() {
     const YEAR: Duration = Duration::from_secs(31_557_600);
     for years in [1, 5, 9, 20, 40] {
         let clock = ManualClock::new();

@@ -128,7 +128,7 @@ fn the_sum_of_one_is_that_one_and_of_none_is_empty() {
 }
 
 #[test]
-fn snapshots_of_two_moments_add_up_by_rate_all_the_same() {
+fn snapshots_of_two_moments_add_up_by_rate() {
     let rates = [(60_250, 90), (60_750, 30)].map(|(end, n)| {
         let (clock, meter) = on_manual_clock();
         meter.record_n(n);

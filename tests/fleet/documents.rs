@@ -79,12 +79,12 @@ fn check_lifetime(name: &str, events: &[&str]) {
 }
 
 #[test]
-fn websocket_ingestion_counts_events_of_the_last_minute() {
+fn websocket_ingestion_counts_the_last_minute() {
     check_rolling("websocket-ingestion", "event");
 }
 
 #[test]
-fn enrichment_pipeline_counts_processed_events_of_the_last_minute() {
+fn enrichment_pipeline_counts_the_last_minute() {
     check_rolling("enrichment-pipeline", "event");
 }
 
@@ -94,17 +94,17 @@ fn data_api_counts_requests_of_the_last_minute() {
 }
 
 #[test]
-fn sports_data_counts_calls_and_fetches_over_its_lifetime() {
+fn sports_data_counts_over_its_lifetime() {
     check_lifetime("sports-data", &["api_call", "data_fetch"]);
 }
 
 #[test]
-fn weather_api_counts_requests_and_enrichments_over_its_lifetime() {
+fn weather_api_counts_over_its_lifetime() {
     check_lifetime("weather-api", &["weather_request", "enrichment_call"]);
 }
 
 #[test]
-fn ai_automation_counts_three_operations_over_its_lifetime() {
+fn ai_automation_counts_over_its_lifetime() {
     let events = ["analysis_request", "pattern_detection", "suggestion_generated"];
     check_lifetime("ai-automation-service", &events);
 }
@@ -179,7 +179,7 @@ fn the_sum_of_events_is_the_services() {
 
 /// One source that fails, panics and recovers, beside a meter.
 #[test]
-fn a_source_that_fails_or_panics_makes_its_service_unavailable_while_it_does() {
+fn failing_source_makes_its_service_unavailable() {
     let asked = Arc::new(AtomicUsize::new(0));
     let upstream = Meter::with_clock(ManualClock::new());
     upstream.record_n(60);

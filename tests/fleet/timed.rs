@@ -11,7 +11,7 @@ fn document(service: &Service) -> Value {
 }
 
 #[test]
-fn the_document_of_a_timed_event_has_its_processing_time() {
+fn document_of_a_timed_event_has_its_time() {
     let clock = ManualClock::new();
     let service = Service::builder_from_catalogue("enrichment-pipeline").unwrap();
     let service = service.clock(clock.clone()).build().unwrap();
@@ -82,7 +82,7 @@ fn a_service_described_anew_keeps_its_durations() {
 
 /// Two timers on one meter would each have a part of its durations.
 #[test]
-fn an_event_that_is_timed_again_has_the_durations_of_all_who_recorded() {
+fn event_that_is_timed_again_keeps_all_durations() {
     let clock = ManualClock::new();
     let builder = || Service::builder("a").clock(clock.clone());
     let first = Arc::new(builder().timed_event("call").build().unwrap());

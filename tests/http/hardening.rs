@@ -47,7 +47,7 @@ fn post(length: &str, body: &str) -> String {
 }
 
 #[test]
-fn a_head_that_does_not_come_to_its_end_is_not_waited_for() {
+fn head_without_an_end_is_not_waited_for() {
     let server = start(impatient());
     let mut stream = server.connect();
     stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: ").unwrap();
@@ -70,7 +70,7 @@ fn a_head_that_trickles_in_is_not_waited_for() {
 }
 
 #[test]
-fn idle_connections_are_closed_before_and_after_a_request() {
+fn idle_connections_close_before_and_after_a_request() {
     let server = start(impatient());
     let mut silent = server.connect();
     let mut idle = server.connect();
@@ -185,7 +185,7 @@ fn what_is_not_http_or_not_text_is_refused() {
 }
 
 #[test]
-fn requests_in_flight_finish_and_the_host_is_not_ready_meanwhile() {
+fn requests_in_flight_finish_while_not_ready() {
     let mut server = start(Limits::default());
     let mut in_flight = server.connect();
     let body = "{\"event\":\"request\"}";

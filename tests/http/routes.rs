@@ -37,7 +37,7 @@ fn get(router: &Router, uri: &str) -> (u16, Value) {
 }
 
 #[test]
-fn the_event_rate_document_has_every_field_before_the_first_event() {
+fn document_has_every_field_before_the_first_event() {
     let (status, mut document) = get(&router(), "/api/v1/event-rate");
     assert_eq!(status, 200);
     let timestamp = document["timestamp"].take();

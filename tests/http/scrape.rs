@@ -38,7 +38,7 @@ async fn every_event_is_there_from_the_start() {
 }
 
 #[tokio::test]
-async fn samples_of_a_family_stand_together_and_no_series_comes_twice() {
+async fn families_stand_together_and_no_series_twice() {
     let registry = catalogue();
     registry.get("data-api").unwrap().meter("request").unwrap().record();
     let router = Router::new(registry, "admin-api").rejections(Rejections::new());
@@ -116,7 +116,7 @@ async fn one_service_alone_is_shown_without_the_process() {
 }
 
 #[tokio::test]
-async fn the_process_tells_of_its_engine_and_of_what_it_turned_away() {
+async fn process_shows_its_engine_and_what_it_refused() {
     let rejections = Rejections::new();
     rejections.count(RejectionReason::UnknownService);
     let router = Router::new(catalogue(), "admin-api").rejections(rejections);
@@ -136,7 +136,7 @@ async fn the_process_tells_of_its_engine_and_of_what_it_turned_away() {
 }
 
 #[tokio::test]
-async fn rates_are_shown_unless_the_server_or_the_request_says_otherwise() {
+async fn rates_are_shown_unless_told_otherwise() {
     let family = "tickring_events_per_second";
     let router = Router::new(catalogue(), "admin-api");
     assert!(text(&router, "/metrics").await.contains(family));
@@ -159,7 +159,7 @@ async fn a_service_without_figures_spoils_no_other() {
 }
 
 #[tokio::test]
-async fn discovery_lists_whoever_asks_a_router_without_listeners() {
+async fn discovery_lists_who_asks_without_listeners() {
     let router = Router::new(catalogue(), "admin-api");
     let answer = ask_with(&router, "/sd", &[("host", "app.example:8080")]).await;
     assert_eq!(header(answer.headers(), "content-type"), "application/json");

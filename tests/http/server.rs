@@ -19,7 +19,7 @@ fn the_first_request_is_answered_and_counted() {
 }
 
 #[test]
-fn every_listener_has_its_own_service_and_every_request_counts_for_the_host() {
+fn listeners_have_services_requests_count_for_host() {
     let registry = Registry::new();
     let mut server = Server::new(Router::new(registry.clone(), "admin-api"))
         .count_requests(RequestCounter::first_event_of("admin-api"));
@@ -118,7 +118,7 @@ fn counting_follows_a_service_that_is_replaced() {
 }
 
 #[test]
-fn a_connection_carries_requests_one_after_another_or_all_at_once() {
+fn connection_carries_requests_in_turn_or_at_once() {
     let server = start(Limits::default());
     let request = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let post = "POST /api/v1/services/data-api/events HTTP/1.1\r\nhost: localhost\r\n\
@@ -132,7 +132,7 @@ fn a_connection_carries_requests_one_after_another_or_all_at_once() {
 }
 
 #[test]
-fn a_client_that_has_stopped_sending_still_gets_its_answer() {
+fn client_that_stopped_sending_gets_its_answer() {
     let server = start(Limits::default());
     let mut stream = server.connect();
     stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
@@ -158,7 +158,7 @@ fn a_server_without_a_listener_does_not_start() {
 }
 
 #[test]
-fn an_idle_server_ends_at_once_and_says_goodbye_to_idle_connections() {
+fn idle_server_ends_at_once_and_says_goodbye() {
     let mut server = start(Limits::default());
     let mut idle = server.connect();
     idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
@@ -189,7 +189,7 @@ fn servers_of_one_router_end_one_by_one() {
 }
 
 #[test]
-fn discovery_and_metrics_together_show_each_series_once() {
+fn discovery_and_metrics_show_each_series_once() {
     let registry = Registry::new();
     let mut server = Server::new(Router::new(registry.clone(), "admin-api"));
     let mut first = None;

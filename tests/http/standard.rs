@@ -101,7 +101,7 @@ fn pages_of_other_sites_count_nothing() {
 
 /// The client waits to be asked for its body, and isn't asked where that can be helped.
 #[test]
-fn final_status_comes_at_once_where_the_head_decides_it() {
+fn final_status_comes_at_once_if_the_head_decides() {
     let server = start(Limits::default());
     let of = |request: &str, headers: &str| {
         let mut stream = server.connect();
@@ -234,7 +234,7 @@ fn heads_that_cannot_be_read_count_as_answered() {
 
 /// Where a body of an unknown coding ends is a matter of opinion, and so is where the next request begins.
 #[test]
-fn request_of_an_unknown_transfer_coding_is_the_last_one() {
+fn request_of_an_unknown_coding_is_the_last_one() {
     let server = start(Limits::default());
     for coding in [
         "transfer-encoding: gzip, chunked",

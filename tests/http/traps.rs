@@ -37,7 +37,7 @@ fn metrics_say_which_version_of_the_format_they_are() {
 }
 
 #[test]
-fn a_client_that_never_finishes_its_request_is_hung_up_on() {
+fn client_that_never_finishes_is_hung_up_on() {
     let server = start(limits(|limits| {
         limits.header_timeout = Duration::from_millis(200);
         limits.idle_timeout = Duration::from_millis(200);

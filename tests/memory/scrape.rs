@@ -30,7 +30,7 @@ fn scrape(events: usize) -> (u64, u64) {
 }
 
 #[test]
-fn scrape_allocates_its_pieces_and_nothing_for_a_series() {
+fn scrape_allocates_nothing_for_a_series() {
     let _alone = alone();
     let (few, short) = scrape(10);
     let (many, long) = scrape(1000);

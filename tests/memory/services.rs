@@ -10,7 +10,7 @@ use crate::alone;
 
 /// Services, meters, shards and what the threads keep to find them; the figure is printed.
 #[test]
-fn fifteen_services_with_four_threads_each_take_less_than_a_megabyte() {
+fn fifteen_services_take_less_than_a_megabyte() {
     let _alone = alone();
     let registry = Registry::new();
     let services = measure(|| {

@@ -21,7 +21,7 @@ fn events(registry: &Registry, service: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_counter_is_a_service_and_its_label_sets_are_events() {
+fn counter_is_a_service_its_label_sets_are_events() {
     let registry = Registry::new();
     with_local_recorder(&Recorder::new(registry.clone()), || {
         counter!("http.requests", "method" => "GET", "code" => "200").increment(3);

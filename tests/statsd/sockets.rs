@@ -86,7 +86,7 @@ fn what_was_sent_before_the_stop_is_counted() {
 }
 
 #[test]
-fn a_unix_datagram_longer_than_is_read_loses_its_end_alone() {
+fn long_unix_datagram_loses_its_end_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("statsd.sock");
     let (registry, rejections) = (fleet::catalogue(), Rejections::new());
@@ -102,7 +102,7 @@ fn a_unix_datagram_longer_than_is_read_loses_its_end_alone() {
 }
 
 #[test]
-fn a_flood_is_counted_or_shown_as_dropped_and_the_listener_goes_on() {
+fn flood_is_counted_or_shown_as_dropped() {
     let (registry, rejections) = (fleet::catalogue(), Rejections::new());
     let receiver = Config::new(registry.clone()).rejections(rejections.clone());
     let (listener, address) = udp(&receiver);
@@ -130,7 +130,7 @@ fn a_flood_is_counted_or_shown_as_dropped_and_the_listener_goes_on() {
 }
 
 #[test]
-fn two_listeners_admit_the_same_services_without_losing_an_event() {
+fn two_listeners_admit_the_same_and_lose_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (registry, rejections) = (Registry::new(), Rejections::new());
     let caps = AutoRegister::new().max_services(20).max_events(10);

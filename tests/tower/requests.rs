@@ -49,7 +49,7 @@ async fn the_end_of_the_body_is_the_end_of_the_request() {
 }
 
 #[tokio::test]
-async fn a_body_that_says_it_is_over_need_not_be_asked_again() {
+async fn body_that_says_it_is_over_is_not_asked_again() {
     let fixture = Fixture::new();
     let response = status(200, Full::<Bytes>::from("all of it"));
     let mut body = fixture.answer(get(), response).await.into_body();
@@ -148,7 +148,7 @@ async fn a_service_that_fails_counts_as_failed() {
 }
 
 #[tokio::test]
-async fn grpc_statuses_come_from_trailers_or_from_a_head_alone() {
+async fn grpc_statuses_come_from_trailers_or_a_head() {
     let fixture = Fixture::new();
     let trailers = |status: &str| {
         let mut trailers = HeaderMap::new();

@@ -128,11 +128,10 @@ fn totals_past_the_cap_never_go_down() {
 ///
 /// Outcome: what the reader found in second 0, if it kept its reading.
 #[test]
-fn a_reader_past_the_cap_that_was_overtaken_reads_again() {
-    Model::new("a_reader_past_the_cap_that_was_overtaken_reads_again", 50)
-        .preemptions(2)
-        .runs(100)
-        .check([Some(1), None], || {
+fn overtaken_reader_past_the_cap_reads_again() {
+    Model::new("overtaken_reader_past_the_cap_reads_again", 50).preemptions(2).runs(100).check(
+        [Some(1), None],
+        || {
             let mut found = None;
             past_the_cap(|meter, clock| {
                 let reader = {
@@ -146,18 +145,18 @@ fn a_reader_past_the_cap_that_was_overtaken_reads_again() {
                 assert_eq!(meter.snapshot().total(), 2);
             });
             found.unwrap()
-        });
+        },
+    );
 }
 
 /// The clock moves on during a record.
 ///
 /// Outcome: whether the event counted in the new second.
 #[test]
-fn an_event_past_the_cap_counts_in_a_second_that_the_clock_showed() {
-    Model::new("an_event_past_the_cap_counts_in_a_second_that_the_clock_showed", 10)
-        .preemptions(2)
-        .runs(100)
-        .check([false, true], || {
+fn event_past_the_cap_counts_in_a_second_shown() {
+    Model::new("event_past_the_cap_counts_in_a_second_shown", 10).preemptions(2).runs(100).check(
+        [false, true],
+        || {
             let mut found = None;
             past_the_cap(|meter, clock| {
                 let recorder = {
@@ -177,5 +176,6 @@ fn an_event_past_the_cap_counts_in_a_second_that_the_clock_showed() {
                 found = Some(current == 2);
             });
             found.unwrap()
-        });
+        },
+    );
 }

@@ -38,10 +38,10 @@ fn a_reader_that_was_overtaken_reads_again() {
 
 /// Outcome: what the reader found in second 0, the oldest of its window, if it kept its reading.
 #[test]
-fn a_reader_behind_the_owner_that_is_overtaken_reads_again() {
-    Model::new("a_reader_behind_the_owner_that_is_overtaken_reads_again", 2500)
-        .preemptions(2)
-        .check([Some(3), None], || {
+fn overtaken_reader_behind_the_owner_reads_again() {
+    Model::new("overtaken_reader_behind_the_owner_reads_again", 2500).preemptions(2).check(
+        [Some(3), None],
+        || {
             let (meter, clock) = meter();
             meter.record_n(3);
             let reach = SECOND * u32::try_from(REACH).unwrap();
@@ -57,7 +57,8 @@ fn a_reader_behind_the_owner_that_is_overtaken_reads_again() {
                 meter.record();
             }
             reader.join().unwrap().map(|read| read.by_second[0])
-        });
+        },
+    );
 }
 
 /// The same for a whole snapshot, which tries until its pass was in time.

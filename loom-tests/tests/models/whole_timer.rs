@@ -306,12 +306,12 @@ fn timer_reader_that_is_overtaken_reads_again() {
 ///
 /// Outcome: the reader's second, and what it saw in the window.
 #[test]
-fn timer_reader_that_is_overtaken_by_a_step_reads_again() {
+fn overtaken_timer_reader_reads_again() {
     /// The second in which the window's last step begins, for the window whose oldest step is the first.
     const LAST: u64 = (STEPS - 1) * STEP_SECONDS;
-    Model::new("timer_reader_that_is_overtaken_by_a_step_reads_again", 45_000)
-        .preemptions(2)
-        .check([(LAST, 5), (LAST + STEP_SECONDS, 2), (LAST + STEP_SECONDS, 3)], || {
+    Model::new("overtaken_timer_reader_reads_again", 45_000).preemptions(2).check(
+        [(LAST, 5), (LAST + STEP_SECONDS, 2), (LAST + STEP_SECONDS, 3)],
+        || {
             let (timer, clock) = timer();
             let step = SECOND * u32::try_from(STEP_SECONDS).unwrap();
             timer.record_n(LONG, 3);
@@ -330,5 +330,6 @@ fn timer_reader_that_is_overtaken_by_a_step_reads_again() {
             clock.advance(step);
             timer.record(LONG);
             reader.join().unwrap()
-        });
+        },
+    );
 }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::program::{PATIENCE, Program, command, get};
 
@@ -46,7 +46,8 @@ fn few_descriptors_keep_nobody_out() {
     for _ in 0..5 {
         let begun = Instant::now();
         assert_eq!(get(address, "/health/live").0, 200);
-        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        // The idle ones may stay for longer than that.
+        assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
     }
     assert!(metrics(address).contains("\ntickring_http_accept_failures_total 0\n"));
     drop(idle);

@@ -123,7 +123,7 @@ fn log_can_be_json() {
 }
 
 #[test]
-fn misspelt_variable_is_logged_and_an_empty_one_is_unset() {
+fn misspelt_variable_is_logged_an_empty_one_unset() {
     let mut command = command(&["serve"]);
     command.env("TICKRING_LISTEN", "localhost:0").env("TICKRING_STATSD_UDP", ":0");
     command.env("TICKRING_LISTNE", "x").env("TICKRING_SERVICE", "").env("TICKRING_CONFIG", "");

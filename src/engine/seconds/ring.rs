@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_that_begins_after_decades_counts_its_first_event() {
+    fn ring_that_begins_after_decades_counts() {
         // After 34 years, in the last of all laps, a bucket that was never written looks filled.
         for seconds in [31_557_600, 1_073_741_760, 1_073_741_823, 1_073_741_824, 1_300_000_000] {
             let (ring, now) = (Ring::new(), Tick(seconds));

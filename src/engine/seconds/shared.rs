@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_that_begins_after_decades_counts_its_first_event() {
+    fn ring_that_begins_after_decades_counts() {
         for years in [1, 10, 20, 30, 40] {
             let (ring, now) = (SharedRing::new(), Tick(years * 31_557_600));
             ring.add(now, 3);

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn equal_requests_share_one_document_until_it_is_begun() {
+    async fn equal_requests_share_one_unbegun_document() {
         let documents: Arc<Documents<&str, u64>> = Arc::default();
         let made = Arc::new(AtomicU64::new(0));
         let get = |wanted| {

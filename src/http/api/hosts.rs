@@ -297,7 +297,7 @@ mod tests {
 
     /// The browser takes such a page for one of the host that it asks.
     #[test]
-    fn page_with_a_rebound_name_writes_nothing_on_any_listener() {
+    fn page_with_a_rebound_name_writes_nothing() {
         let page = |hosts: Hosts<'_>, name: &str| {
             let request = Request::post("/").header(HOST, name);
             let request = request.header(ORIGIN, format!("http://{name}"));

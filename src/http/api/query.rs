@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_parameters_are_decoded_and_unknown_ones_ignored() {
+    fn known_parameters_are_decoded_others_ignored() {
         let query = Query::parse("a=b&service=sports%2Ddata&series=1&&=").unwrap();
         assert_eq!(query.service.as_deref(), Some("sports-data"));
         assert!(query.series && query.own_ports && query.rates.is_none());

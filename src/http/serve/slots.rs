@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn connection_with_a_new_request_is_not_asked_for_the_old_one() {
+    async fn connection_with_a_new_request_is_not_asked() {
         let slots = Arc::new(Slots::new(1));
         let mut place = slots.place();
         place.update(Some((Stage::Idle, Instant::now())));

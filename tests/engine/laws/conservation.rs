@@ -12,7 +12,7 @@ use crate::support::engine::{CAP, on_manual_clock, on_threads, take_all};
 
 /// Eight at a time, eighty thousand in all.
 #[test]
-fn conservation_when_threads_start_record_and_end_ten_thousand_times() {
+fn conservation_over_ten_thousand_times_of_threads() {
     let (clock, meter) = on_manual_clock();
     on_threads(8, |number| {
         for round in 0..10_000 {
@@ -48,7 +48,7 @@ fn conservation_past_the_cap_of_shards() {
 /// Records that threads make while they are being torn down, before and after the recorder's
 /// own thread-locals are gone.
 #[test]
-fn conservation_of_records_from_destructors_of_thread_locals() {
+fn conservation_of_records_from_destructors() {
     struct Farewell(Arc<Meter>);
 
     impl Drop for Farewell {
@@ -99,7 +99,7 @@ fn conservation_when_local_recorders_move_and_end() {
 
 /// More meters than a thread's cache has places, so that they push each other out.
 #[test]
-fn conservation_with_more_meters_than_a_threads_cache_holds() {
+fn conservation_with_more_meters_than_a_cache_has() {
     let meters: Vec<Meter> = (0..700).map(|_| on_manual_clock().1).collect();
     on_threads(2, |_| {
         for _ in 0..20 {

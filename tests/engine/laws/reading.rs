@@ -56,7 +56,7 @@ fn read_beside(meter: &Meter, progress: &Progress, whole: bool, recorders: impl 
 }
 
 #[test]
-fn window_at_most_total_and_totals_that_never_go_down_while_one_thread_records() {
+fn window_and_totals_agree_while_one_thread_records() {
     for _ in 0..40 {
         let (clock, meter) = on_manual_clock();
         let progress = Progress::default();
@@ -71,7 +71,7 @@ fn window_at_most_total_and_totals_that_never_go_down_while_one_thread_records()
 }
 
 #[test]
-fn window_at_most_total_and_totals_that_never_go_down_past_the_cap() {
+fn window_and_totals_agree_past_the_cap() {
     for _ in 0..10 {
         let (clock, meter) = on_manual_clock();
         let progress = Progress::default();
@@ -95,7 +95,7 @@ fn window_at_most_total_and_totals_that_never_go_down_past_the_cap() {
 
 /// Threads that come and go, and laps that go round.
 #[test]
-fn window_at_most_total_and_totals_that_never_go_down_while_threads_change() {
+fn window_and_totals_agree_while_threads_change() {
     let (clock, meter) = on_manual_clock();
     let progress = Progress::default();
     read_beside(&meter, &progress, false, || {

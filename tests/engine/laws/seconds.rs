@@ -51,14 +51,14 @@ fn check(clock: &ManualClock, meter: &Meter, mut recorders: Vec<Box<dyn FnMut() 
 }
 
 #[test]
-fn an_event_counts_in_one_second_that_the_clock_showed_meanwhile() {
+fn event_counts_in_one_second_that_was_shown() {
     let (clock, meter) = on_manual_clock();
     let mut local = meter.local();
     check(&clock, &meter, vec![Box::new(|| meter.record()), Box::new(|| local.record())]);
 }
 
 #[test]
-fn an_event_counts_in_one_second_that_the_clock_showed_meanwhile_past_the_cap() {
+fn event_counts_in_one_second_past_the_cap() {
     let (clock, meter) = on_manual_clock();
     let locals = take_all(&meter);
     check(&clock, &meter, vec![Box::new(|| meter.record()), Box::new(|| meter.record())]);

@@ -161,7 +161,7 @@ fn sixteen_threads_have_a_shard_each() {
 /// Elsewhere: the time is taken first, the state after it; a thread that is preempted in between
 /// finds a state from after its "now", and the difference underflows.
 #[test]
-fn a_reader_that_writers_overtake_sees_no_negative_age() {
+fn overtaken_reader_sees_no_negative_age() {
     let (clock, meter) = on_manual_clock();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -8,7 +8,7 @@ use crate::support::engine::{on_manual_clock, take_all};
 /// Elsewhere: a window of one slot, or a clock that is still younger than the window, makes an
 /// index or a time negative.
 #[test]
-fn a_clock_younger_than_the_window_reads_what_was_recorded() {
+fn clock_younger_than_the_window_reads_all() {
     for shared in [false, true] {
         let (clock, meter) = on_manual_clock();
         let locals = if shared { take_all(&meter) } else { Vec::new() };
