@@ -20,7 +20,7 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -183,7 +183,28 @@ pub(super) struct Socket {
     pub(super) activity: Activity,
 }
 
+/// Whether bytes that come later are announced even if those before them weren't all read. Then a read
+/// that doesn't fill its buffer has emptied the socket, and a further look would be for nothing.
+const ANNOUNCES_EACH_ARRIVAL: bool = cfg!(target_os = "linux");
+
 impl Socket {
+    /// Reads what is there; `None` if nothing is. Into the buffer as it is: to fill 16 KiB with zeros
+    /// first would cost more than the read.
+    fn read(&self, buffer: &mut ReadBuf<'_>) -> io::Result<Option<usize>> {
+        let (room, mut read) = (buffer.remaining(), None);
+        let emptied = self.stream.try_io(Interest::READABLE, || {
+            let count = self.stream.try_read_buf(buffer)?;
+            read = Some(count);
+            let emptied = ANNOUNCES_EACH_ARRIVAL && (1..room).contains(&count);
+            // To tokio this means: what came before this read is used up.
+            if emptied { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match emptied {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(read),
+        }
+    }
+
     fn poll_write_with(
         &self,
         cx: &mut Context<'_>,
@@ -210,11 +231,7 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
-            let read = match self.stream.try_read(buffer.initialize_unfilled()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                read => read?,
-            };
-            buffer.advance(read);
+            let Some(read) = self.read(buffer)? else { continue };
             let mut state = self.activity.state();
             if read > 0 && state.request == Phase::Nothing {
                 state.request = Phase::Head;
