@@ -63,8 +63,10 @@ pub(crate) struct Children {
     /// In seconds.
     retire_after: AtomicU64,
     /// The second in which it is looked for idle children again.
+    #[cfg(feature = "http")]
     pub(super) sweep_at: AtomicU64,
     /// The look-ups past the cap that have been reported.
+    #[cfg(feature = "http")]
     pub(super) reported: AtomicU64,
     /// Held to change the list, or to take it.
     list: Mutex<Arc<Shown>>,
@@ -122,6 +124,7 @@ impl Shown {
     }
 
     /// How many events retired children had counted.
+    #[cfg(feature = "http")]
     pub(crate) fn retired(&self) -> u64 {
         self.retired.events.as_ref().map_or(0, |events| events.total())
     }
@@ -150,7 +153,9 @@ impl Children {
             cap: AtomicUsize::new(0),
             timed: AtomicBool::new(false),
             retire_after: AtomicU64::new(0),
+            #[cfg(feature = "http")]
             sweep_at: AtomicU64::new(0),
+            #[cfg(feature = "http")]
             reported: AtomicU64::new(0),
             list: Mutex::default(),
         };

@@ -75,11 +75,11 @@ use std::time::SystemTime;
 pub(crate) use self::children::Children;
 #[cfg(feature = "statsd")]
 pub(crate) use self::keys::KEYS_MAX;
+#[cfg(any(feature = "metrics", feature = "statsd"))]
 pub(crate) use self::keys::OTHER;
 pub(super) use self::keys::{DEFAULT_CAP, check_keys};
 #[cfg(feature = "statsd")]
 pub(crate) use self::sets::Keys;
-#[cfg(feature = "http")]
 pub(crate) use self::sets::LabelSet;
 use crate::engine::{Meter, Snapshot, Timer};
 
