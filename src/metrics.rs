@@ -47,9 +47,9 @@
 //! log says each once. To keep them, install another exporter's recorder beside this one
 //! (`metrics_util::layers::FanoutBuilder`).
 
+mod admission;
 mod names;
 
-use std::collections::HashMap as Map;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -60,14 +60,11 @@ use ::metrics::{
 };
 use papaya::HashMap;
 
-use self::names::Names;
+use self::admission::{Admission, Found, OVERFLOW_SERVICE};
 use crate::engine::{Meter, Timer};
-use crate::fleet::{Children, Labelled, Naming, OTHER, Registry};
+use crate::fleet::{OTHER, Registry};
 
 const OVERFLOW: &str = "overflow";
-const OVERFLOW_SERVICE: &str = "metrics-overflow";
-/// The one event of a service that is registered here.
-const EVENT: &str = "event";
 /// The most names of what was refused that are kept.
 const REFUSED_MAX: usize = 256;
 
@@ -90,57 +87,11 @@ struct Inner {
     admission: Mutex<Admission>,
 }
 
-struct Admission {
-    services: Naming,
-    counters: Map<String, Metric>,
-    histograms: Map<String, Metric>,
-    /// As they were described.
-    units: Map<String, Unit>,
-    max_counters: usize,
-    max_label_sets: usize,
-}
-
-/// The service of a counter or of a histogram.
-struct Metric {
-    service: String,
-    names: Names,
-    /// The event as it is registered with the keys so far.
-    event: Option<Event>,
-    /// By the address of what they count on: two keys may mean the same labels.
-    counted: Map<usize, Arc<Counted>>,
-}
-
-struct Event {
-    /// How many keys it is registered with.
-    keys: usize,
-    meter: Arc<Meter>,
-    timer: Option<Arc<Timer>>,
-    /// `None` without labels.
-    family: Option<Arc<Children>>,
-}
-
-/// What counts a label set.
-struct Found {
-    meter: Arc<Meter>,
-    timer: Option<Arc<Timer>>,
-    past_cap: bool,
-}
-
 impl Recorder {
     /// A recorder that registers a service in `registry` for each counter; see the example of the
     /// [module](self).
     #[must_use]
     pub fn new(registry: Registry) -> Self {
-        let mut services = Naming::default();
-        services.reserve(OVERFLOW_SERVICE);
-        let admission = Admission {
-            services,
-            counters: Map::new(),
-            histograms: Map::new(),
-            units: Map::new(),
-            max_counters: 256,
-            max_label_sets: 64,
-        };
         Self(Arc::new(Inner {
             registry,
             counters: HashMap::new(),
@@ -148,7 +99,7 @@ impl Recorder {
             full: HashMap::new(),
             overflow: OnceLock::new(),
             refused: HashMap::new(),
-            admission: Mutex::new(admission),
+            admission: Mutex::new(Admission::new()),
         }))
     }
 
@@ -274,13 +225,10 @@ impl Inner {
                 self.full.pin().insert(key.name().into(), Arc::clone(&overflow));
                 Counter::from_arc(overflow)
             }
-            Some(Found { meter, .. }) => {
-                let counted = known
-                    .counted
-                    .entry(Arc::as_ptr(&meter) as usize)
-                    .or_insert_with(|| Arc::new(Counted { meter, raising: Mutex::new(()) }));
-                counters.insert(key.clone(), Arc::clone(counted));
-                Counter::from_arc(Arc::clone(counted))
+            Some(Found { meter, raising, .. }) => {
+                let counted = Arc::new(Counted { meter, raising });
+                counters.insert(key.clone(), Arc::clone(&counted));
+                Counter::from_arc(counted)
             }
             // The service has a source in its place.
             None => Counter::noop(),
@@ -329,89 +277,6 @@ impl Inner {
     }
 }
 
-impl Admission {
-    /// The service of a counter, and the cap of its label sets; `None` if there are too many.
-    fn counter(&mut self, name: &str, registry: &Registry) -> Option<(&mut Metric, usize)> {
-        if !self.counters.contains_key(name) {
-            let metric = self.new_metric(name, registry)?;
-            self.counters.insert(name.into(), metric);
-        }
-        Some((self.counters.get_mut(name)?, self.max_label_sets))
-    }
-
-    /// The same of a histogram.
-    fn histogram(&mut self, name: &str, registry: &Registry) -> Option<(&mut Metric, usize)> {
-        if !self.histograms.contains_key(name) {
-            // A counter may have the same name.
-            let original = if self.counters.contains_key(name) {
-                format!("{name} histogram")
-            } else {
-                name.into()
-            };
-            let metric = self.new_metric(&original, registry)?;
-            self.histograms.insert(name.into(), metric);
-        }
-        Some((self.histograms.get_mut(name)?, self.max_label_sets))
-    }
-
-    fn new_metric(&mut self, original: &str, registry: &Registry) -> Option<Metric> {
-        if self.counters.len() + self.histograms.len() >= self.max_counters {
-            return None;
-        }
-        let services = registry.services();
-        let service = self.services.name(original, |name| services.get(name).is_some())?;
-        Some(Metric { service, names: Names::default(), event: None, counted: Map::new() })
-    }
-
-    /// How many seconds a histogram's 1 is; `None` if it is no time.
-    fn seconds_of(&self, histogram: &str) -> Option<f64> {
-        match self.units.get(histogram) {
-            Some(Unit::Seconds) => Some(1.0),
-            Some(Unit::Milliseconds) => Some(1e-3),
-            Some(Unit::Microseconds) => Some(1e-6),
-            Some(Unit::Nanoseconds) => Some(1e-9),
-            Some(_) => None,
-            None => histogram.ends_with("_seconds").then_some(1.0),
-        }
-    }
-}
-
-impl Metric {
-    /// What counts a label set. `None` if it can't be had.
-    fn find(
-        &mut self,
-        key: &Key,
-        registry: &Registry,
-        cap: usize,
-        has_timer: bool,
-    ) -> Option<Found> {
-        let learned = self.names.learn(key);
-        let keys = self.names.shown.len();
-        if self.event.as_ref().is_none_or(|event| event.keys < keys) {
-            let labels = Labelled { keys: &self.names.shown, label_sets: cap, timed: has_timer };
-            let service = registry.admit_labelled(&self.service, EVENT, &labels).ok()?;
-            let family = service.event(EVENT).and_then(|event| event.children().cloned());
-            let timer = has_timer.then(|| service.timer(EVENT)).transpose().ok()?;
-            let meter = service.meter(EVENT).ok()?;
-            self.event = Some(Event { keys, meter, timer, family });
-        }
-        let Event { meter, timer, family, .. } = self.event.as_ref()?;
-        let Some(family) = family else {
-            return Some(Found { meter: Arc::clone(meter), timer: timer.clone(), past_cap: false });
-        };
-        let mut values = self.names.values(key);
-        if learned.is_none() {
-            // Without the keys that are too many it would be another label set.
-            values.fill(OTHER);
-        }
-        let (meter, timer) = family.on(&values, |child| {
-            (Arc::clone(child.meter()), timer.as_ref().map(|_| Arc::clone(child.timer())))
-        });
-        let past_cap = family.is_overflow(&meter);
-        Some(Found { meter, timer, past_cap })
-    }
-}
-
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
@@ -427,7 +292,7 @@ impl ::metrics::Recorder for Recorder {
 
     fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
         if let Some(unit) = unit {
-            self.0.admission().units.insert(name.as_str().into(), unit);
+            self.0.admission().describe(name.as_str(), unit);
         }
     }
 
@@ -465,7 +330,7 @@ impl HistogramFn for Timed {
 struct Counted {
     meter: Arc<Meter>,
     /// Held from reading the total until it is raised, so that two raises don't add up.
-    raising: Mutex<()>,
+    raising: Arc<Mutex<()>>,
 }
 
 impl CounterFn for Counted {

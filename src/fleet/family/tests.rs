@@ -88,7 +88,7 @@ fn past_the_cap_everything_counts_under_other() {
 }
 
 #[test]
-fn idle_child_retires_and_its_events_stay_in_the_total() {
+fn idle_child_retires_and_leaves_its_total() {
     let fixture = fixture(2);
     fixture.requests.record_n(["/a", "GET"], 5);
     fixture.requests.record_n(["/b", "GET"], 7);
