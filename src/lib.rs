@@ -92,9 +92,10 @@ pub use engine::{
 };
 #[cfg(feature = "service")]
 pub use fleet::{
-    AutoRegister, EventFigures, EventKind, EventRate, Figures, Forgetting, ProcessingTime,
-    RateBasis, Registry, RegistryError, RejectionReason, Rejections, Service, ServiceBuilder,
-    ServiceError, ServiceSpec, Services, Timestamp, Unavailable, catalogue,
+    AutoRegister, EventFigures, EventKind, EventRate, Family, Figures, Forgetting, ProcessingTime,
+    RateBasis, Registry, RegistryError, RejectionReason, Rejections, Series, SeriesFigures,
+    Service, ServiceBuilder, ServiceError, ServiceSpec, Services, TimedFamily, Timestamp,
+    Unavailable, catalogue,
 };
 
 /// Compiles the examples of the README.

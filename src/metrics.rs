@@ -11,54 +11,62 @@
 //!     metrics::counter!("http.requests", "method" => "GET").increment(3);
 //! });
 //! let requests = registry.get("http_requests").unwrap();
-//! assert_eq!(requests.event("method_GET").unwrap().snapshot().unwrap().total(), 3);
+//! assert_eq!(requests.family("event").unwrap().with(["GET"]).total(), 3);
 //! ```
 //!
 //! # Names
 //!
-//! A counter's name becomes a service and each of its label sets an event, so that the service's
-//! total is the counter's sum over all labels. In names, what is not a letter, a digit, `_` or
-//! `-` becomes `_`. Labels are sorted by their keys: `method="GET", code="200"` is
-//! `code_200_method_GET`. A counter without labels is the event `event`. If another counter or
-//! label set has the name already, or if the registry has a service of this name, a mark made
-//! from the original is added (`http_requests-1c2d3e4f`). So different counters are never added
-//! up. Of two counters, the one that is registered first gets the name without a mark.
+//! A counter's name becomes a service with one event, `event`, whose [labels](crate::Family) are the counter's.
+//! In the service's name, what is not a letter, a digit, `_` or `-` becomes `_`. If another counter has the
+//! name already, or if the registry has a service of this name, a mark made from the original is added
+//! (`http_requests-1c2d3e4f`). So different counters are never added up. Of two counters, the one that is
+//! registered first gets the name without a mark.
+//!
+//! Label keys may come in any order, and later ones may be new; a label set that lacks a key has no value for
+//! it. An empty value is none, as in Prometheus. In a key, what Prometheus doesn't take becomes `_`, and a
+//! reserved key is marked: `service` becomes `exported_service`.
 //!
 //! # Caps
 //!
-//! At most 256 counter names get a service, and 64 label sets of each get an event; see
-//! [`Recorder::counters`] and [`Recorder::label_sets`]. Label sets past the cap count together as
-//! the event `overflow` of their service, and counters past the cap as the event `overflow` of
-//! the service `metrics-overflow`. Each of these is registered with the first counter past a cap.
+//! At most 256 names get a service, and 64 label sets of each are told apart; see
+//! [`Recorder::counters`] and [`Recorder::label_sets`]. Label sets past the cap count under the value `other`,
+//! and counters past the cap as the event `overflow` of the service `metrics-overflow`. The facade keeps what
+//! it has registered, so no label set retires.
 //!
 //! # What is recorded
 //!
 //! `increment` records on the meter, and costs what that costs. `absolute` means *at least*: if
 //! the total is lower than the value, it is raised to the value by events of the current second;
-//! that reads the meter and takes a lock. In an `overflow` an absolute value is ignored, because
+//! that reads the meter and takes a lock. Past a cap an absolute value is ignored, because
 //! nobody knows how much of it is new.
 //!
-//! Gauges, histograms, descriptions and units are accepted and ignored. To keep them, install
-//! another exporter's recorder beside this one (`metrics_util::layers::FanoutBuilder`).
+//! A histogram whose values are durations becomes a service with a timed event in the same way. They are
+//! durations if it was described with a unit of time, or if it has no unit and its name ends with `_seconds`.
+//!
+//! Gauges and other histograms are refused: [`Recorder::refused`] has their names, and if the crate logs, the
+//! log says each once. To keep them, install another exporter's recorder beside this one
+//! (`metrics_util::layers::FanoutBuilder`).
 
-use std::borrow::Cow;
-use std::collections::HashMap as Map;
-use std::fmt::{self, Write};
+mod admission;
+mod names;
+
+use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use ::metrics::{
-    Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, SetRecorderError, SharedString,
-    Unit,
+    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, SetRecorderError,
+    SharedString, Unit,
 };
 use papaya::HashMap;
 
-use crate::engine::Meter;
-use crate::fleet::{Naming, Registry};
+use self::admission::{Admission, Found, OVERFLOW_SERVICE};
+use crate::engine::{Meter, Timer};
+use crate::fleet::{OTHER, Registry};
 
 const OVERFLOW: &str = "overflow";
-const OVERFLOW_SERVICE: &str = "metrics-overflow";
-/// The event of a counter without labels.
-const UNLABELLED: &str = "event";
+/// The most names of what was refused that are kept.
+const REFUSED_MAX: usize = 256;
 
 /// Feeds counters of the `metrics` facade into a [`Registry`]; see the [module](self). Clones
 /// share their counters and caps.
@@ -68,26 +76,15 @@ pub struct Recorder(Arc<Inner>);
 struct Inner {
     registry: Registry,
     counters: HashMap<Key, Arc<Counted>>,
+    histograms: HashMap<Key, Arc<Timed>>,
     /// By the name of each counter that has reached the cap of label sets: what counts the rest.
     full: HashMap<String, Arc<Overflow>>,
     /// `None` within if that service has a source in its place.
     overflow: OnceLock<Option<Arc<Overflow>>>,
+    /// How often each name was refused.
+    refused: HashMap<String, Arc<Meter>>,
     /// Also the lock under which counters are admitted.
     admission: Mutex<Admission>,
-}
-
-struct Admission {
-    services: Naming,
-    admitted: Map<String, LabelSets>,
-    max_counters: usize,
-    max_label_sets: usize,
-}
-
-/// The events of a counter.
-struct LabelSets {
-    service: String,
-    naming: Naming,
-    count: usize,
 }
 
 impl Recorder {
@@ -95,20 +92,18 @@ impl Recorder {
     /// [module](self).
     #[must_use]
     pub fn new(registry: Registry) -> Self {
-        let mut services = Naming::default();
-        services.reserve(OVERFLOW_SERVICE);
-        let admission =
-            Admission { services, admitted: Map::new(), max_counters: 256, max_label_sets: 64 };
         Self(Arc::new(Inner {
             registry,
             counters: HashMap::new(),
+            histograms: HashMap::new(),
             full: HashMap::new(),
             overflow: OnceLock::new(),
-            admission: Mutex::new(admission),
+            refused: HashMap::new(),
+            admission: Mutex::new(Admission::new()),
         }))
     }
 
-    /// The number of counter names that get a service each. The default is 256.
+    /// The number of names, of counters and of histograms, that get a service each. The default is 256.
     ///
     /// ```
     /// use tickring::{Registry, metrics::Recorder};
@@ -128,7 +123,7 @@ impl Recorder {
         self
     }
 
-    /// The number of label sets of each counter that get an event each. The default is 64.
+    /// The number of label sets of each counter that are told apart. The default is 64.
     ///
     /// ```
     /// use tickring::{Registry, metrics::Recorder};
@@ -140,13 +135,30 @@ impl Recorder {
     ///     metrics::counter!("requests", "code" => "404").increment(2);
     /// });
     /// let requests = registry.get("requests").unwrap();
-    /// assert_eq!(requests.spec().events, ["code_200", "overflow"]);
+    /// assert_eq!(requests.family("event").unwrap().with(["other"]).total(), 2);
     /// assert_eq!(requests.snapshot().unwrap().total(), 3);
     /// ```
     #[must_use]
     pub fn label_sets(self, max: usize) -> Self {
         self.0.admission().max_label_sets = max;
         self
+    }
+
+    /// The gauges and histograms that can't be recorded here, each with how often it was asked for. After 256
+    /// names further ones are counted as `other`.
+    ///
+    /// ```
+    /// let recorder = tickring::metrics::Recorder::new(tickring::Registry::new());
+    /// metrics::with_local_recorder(&recorder, || metrics::gauge!("depth").set(3.0));
+    /// assert_eq!(recorder.refused(), [("depth".into(), 1)]);
+    /// ```
+    #[must_use]
+    pub fn refused(&self) -> Vec<(String, u64)> {
+        let refused = self.0.refused.pin();
+        let mut all: Vec<_> =
+            refused.iter().map(|(name, count)| (name.clone(), count.total())).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Makes this the recorder of the process.
@@ -204,63 +216,64 @@ impl Inner {
         if let Some(counted) = counters.get(key) {
             return Counter::from_arc(Arc::clone(counted));
         }
-        let Some((label_sets, max)) = admission.label_sets(key.name(), &self.registry) else {
+        let Some((known, max)) = admission.counter(key.name(), &self.registry) else {
             return self.overflow();
         };
-        let name = (label_sets.count < max).then(|| label_sets.name(key)).flatten();
-        let meter = name.map(|name| self.registry.admit_meter(&label_sets.service, &name));
-        if let Some(Ok(meter)) = meter {
-            label_sets.count += 1;
-            let counted = Arc::new(Counted { meter, raising: Mutex::new(()) });
-            counters.insert(key.clone(), Arc::clone(&counted));
-            return Counter::from_arc(counted);
-        }
-        match self.registry.admit_meter(&label_sets.service, OVERFLOW) {
-            Ok(meter) => {
+        match known.find(key, &self.registry, max, false) {
+            Some(Found { meter, past_cap: true, .. }) => {
                 let overflow = Arc::new(Overflow(meter));
-                if label_sets.count >= max {
-                    self.full.pin().insert(key.name().into(), Arc::clone(&overflow));
-                }
+                self.full.pin().insert(key.name().into(), Arc::clone(&overflow));
                 Counter::from_arc(overflow)
             }
-            // The service has a source in its place.
-            Err(_) => Counter::noop(),
-        }
-    }
-}
-
-impl Admission {
-    /// The label sets of a counter, and their cap; `None` if there are too many counters.
-    fn label_sets(
-        &mut self,
-        counter: &str,
-        registry: &Registry,
-    ) -> Option<(&mut LabelSets, usize)> {
-        if !self.admitted.contains_key(counter) {
-            if self.admitted.len() >= self.max_counters {
-                return None;
+            Some(Found { meter, raising, .. }) => {
+                let counted = Arc::new(Counted { meter, raising });
+                counters.insert(key.clone(), Arc::clone(&counted));
+                Counter::from_arc(counted)
             }
-            let services = registry.services();
-            let service = self.services.name(counter, |name| services.get(name).is_some())?;
-            let mut naming = Naming::default();
-            naming.reserve(OVERFLOW);
-            self.admitted.insert(counter.into(), LabelSets { service, naming, count: 0 });
+            // The service has a source in its place.
+            None => Counter::noop(),
         }
-        let max = self.max_label_sets;
-        self.admitted.get_mut(counter).map(|label_sets| (label_sets, max))
     }
-}
 
-impl LabelSets {
-    fn name(&mut self, key: &Key) -> Option<String> {
-        let mut labels: Vec<_> = key.labels().collect();
-        labels.sort();
-        let original = labels.iter().fold(String::new(), |mut original, label| {
-            let _ = write!(original, "{}={:?},", label.key(), label.value());
-            original
-        });
-        let original = if labels.is_empty() { Cow::from(UNLABELLED) } else { original.into() };
-        self.naming.name(&original, |_| false)
+    fn histogram(&self, key: &Key) -> Histogram {
+        if let Some(timed) = self.histograms.pin().get(key) {
+            return Histogram::from_arc(Arc::clone(timed));
+        }
+        let mut admission = self.admission();
+        let Some(scale) = admission.seconds_of(key.name()) else {
+            drop(admission);
+            self.refuse("histogram", key.name());
+            return Histogram::noop();
+        };
+        let Some((known, max)) = admission.histogram(key.name(), &self.registry) else {
+            return Histogram::noop();
+        };
+        match known.find(key, &self.registry, max, true) {
+            Some(Found { timer: Some(timer), past_cap, .. }) => {
+                let found = Arc::new(Timed { timer, scale });
+                if !past_cap {
+                    self.histograms.pin().insert(key.clone(), Arc::clone(&found));
+                }
+                Histogram::from_arc(found)
+            }
+            _ => Histogram::noop(),
+        }
+    }
+
+    /// Counts what can't be recorded, and says so once for each name.
+    fn refuse(&self, kind: &str, name: &str) {
+        let refused = self.refused.pin();
+        if let Some(count) = refused.get(name) {
+            return count.record();
+        }
+        let name = if refused.len() < REFUSED_MAX { name } else { OTHER };
+        #[cfg(any(feature = "http", feature = "statsd"))]
+        if refused.get(name).is_none() {
+            tracing::warn!(kind, name, "not recorded: only counters and durations are");
+        }
+        #[cfg(not(any(feature = "http", feature = "statsd")))]
+        let _ = kind;
+        refused.get_or_insert_with(name.into(), || Arc::new(Meter::compact())).record();
     }
 }
 
@@ -277,18 +290,39 @@ impl ::metrics::Recorder for Recorder {
 
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+        if let Some(unit) = unit {
+            self.0.admission().describe(name.as_str(), unit);
+        }
+    }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         self.0.counter(key)
     }
 
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        self.0.refuse("gauge", key.name());
         Gauge::noop()
     }
 
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        self.0.histogram(key)
+    }
+}
+
+/// A histogram of durations.
+struct Timed {
+    timer: Arc<Timer>,
+    /// How many seconds a value of 1 is.
+    scale: f64,
+}
+
+impl HistogramFn for Timed {
+    /// What is negative or not a number is no duration, and not recorded.
+    fn record(&self, value: f64) {
+        if let Ok(duration) = Duration::try_from_secs_f64(value * self.scale) {
+            self.timer.record(duration);
+        }
     }
 }
 
@@ -296,7 +330,7 @@ impl ::metrics::Recorder for Recorder {
 struct Counted {
     meter: Arc<Meter>,
     /// Held from reading the total until it is raised, so that two raises don't add up.
-    raising: Mutex<()>,
+    raising: Arc<Mutex<()>>,
 }
 
 impl CounterFn for Counted {

@@ -27,8 +27,8 @@ fn counters_of_all_threads_count_in_the_registry() {
         }
     });
     let work = registry.get("work").unwrap();
-    let totals = ["kind_held", "kind_looked_up"]
-        .map(|event| work.event(event).unwrap().snapshot().unwrap().total());
+    let kinds = work.family("event").unwrap();
+    let totals = ["held", "looked_up"].map(|kind| kinds.with([kind]).total());
     assert_eq!(totals, [4000, 8000]);
 
     let error = Recorder::new(Registry::new()).install().unwrap_err();

@@ -106,8 +106,7 @@ pub(crate) fn checks(
 /// Checks that no task has ended.
 fn alive(tasks: &[AbortHandle]) -> Result<(), String> {
     if tasks.iter().any(AbortHandle::is_finished) {
-        let which =
-            "the task that reads the configuration again, or the one that forgets idle events";
+        let which = "the task that reads the configuration again, or one that forgets what is idle";
         return Err(format!("{which}, has died: the log has more"));
     }
     Ok(())

@@ -54,6 +54,7 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
     let mut addresses = Vec::new();
     let listeners = receive(settings, &registry, &rejections, sockets.statsd, &mut addresses)?;
     let forgetting = settings.forgetting(&registry);
+    let labelled = registry.clone();
     let mut limits = settings.limits;
     limits.max_connections =
         descriptors::connections(limits.max_connections, sockets.http.len(), streams);
@@ -81,8 +82,9 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
     }
 
     let forgetting = forgetting.map(|forgetting| tokio::spawn(forget(forgetting)));
+    let retiring = tokio::spawn(retire(labelled));
     let reloading = tokio::spawn(reloader.run(hangup));
-    let tasks = forgetting.iter().chain([&reloading]).map(JoinHandle::abort_handle);
+    let tasks = forgetting.iter().chain([&reloading, &retiring]).map(JoinHandle::abort_handle);
     let tasks: &Vec<AbortHandle> = background.get_or_init(|| tasks.collect());
     drop(notify_manager(move || {
         sd_notify::notify(&[NotifyState::Status(&own), NotifyState::Ready])
@@ -180,6 +182,16 @@ async fn forget(mut forgetting: Forgetting) {
     }
 }
 
+/// Retires label sets that nothing has happened to for long, whether somebody reads `/metrics` or not.
+async fn retire(registry: Registry) {
+    loop {
+        tokio::time::sleep(RETIRE_EVERY).await;
+        for service in registry.services().iter() {
+            service.retire_idle();
+        }
+    }
+}
+
 /// The signals that stop the program.
 struct StopSignals(Signal, Signal);
 
@@ -191,6 +203,9 @@ impl StopSignals {
         }
     }
 }
+
+/// Short beside the time after which a label set may retire.
+const RETIRE_EVERY: Duration = Duration::from_secs(30);
 
 /// How long the program waits for the service manager to take a message.
 const NOTIFIED: Duration = Duration::from_secs(1);

@@ -9,6 +9,8 @@ use crate::engine::durations::since_start::SinceStartSums;
 use crate::engine::snapshot::Snapshot;
 
 mod figures;
+#[cfg(feature = "service")]
+mod sum;
 
 /// The figures of a timer at one moment, from one pass.
 ///
@@ -63,7 +65,7 @@ pub struct Distribution {
 }
 
 /// How long the events since the start took.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct SinceStart(SinceStartSums);
 
 impl TimerSnapshot {

@@ -125,6 +125,15 @@ impl Timer {
         }
     }
 
+    /// The meter that it shares with others.
+    #[cfg(feature = "service")]
+    pub(crate) fn meter_of_service(&mut self) -> Option<&mut Arc<Meter>> {
+        match &mut self.meter {
+            MeterOf::This(_) => None,
+            MeterOf::Service(meter) => Some(meter),
+        }
+    }
+
     /// The meter that counts the events of this timer. An event that is recorded on the meter directly
     /// counts, but has no duration.
     #[inline]
@@ -287,7 +296,7 @@ impl Timer {
 
     /// The figures as of `now`, or `None` if the clock moved on so far during the pass that writers may
     /// have replaced counts of the windows.
-    fn snapshot_at(&self, now: Moment) -> Option<TimerSnapshot> {
+    pub(crate) fn snapshot_at(&self, now: Moment) -> Option<TimerSnapshot> {
         let step = Step::of(now.tick());
         let filled = self.read_window(step);
         let since_start = self.read_since_start();

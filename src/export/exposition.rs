@@ -1,10 +1,11 @@
 //! A writer of the two text formats that Prometheus reads. It knows no family and no figure.
 //!
-//! The formats differ in three ways. `OpenMetrics` adds a counter's suffix `_total` to its samples
+//! The formats differ in four ways. `OpenMetrics` adds a counter's suffix `_total` to its samples
 //! only, and the text format to its family as well. `OpenMetrics` has units, a type for information
-//! and a mark for the end. They escape help differently.
+//! and a mark for the end. It has start times. They escape help differently.
 
 use std::fmt::{self, Display, Write};
+use std::time::Duration;
 
 /// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +81,7 @@ pub(super) struct Page<'a> {
 
 /// A family whose samples are being written.
 pub(super) struct Samples<'a> {
+    format: Format,
     name: &'static str,
     suffix: &'static str,
     out: &'a mut dyn Write,
@@ -116,7 +118,7 @@ impl<'a> Page<'a> {
                 writeln!(out, "# HELP {name} {help}")
             }
         };
-        Samples { name, suffix, out }
+        Samples { format: self.format, name, suffix, out }
     }
 }
 
@@ -129,6 +131,15 @@ impl Samples<'_> {
     /// Writes a sample of a kind that has several suffixes.
     pub(super) fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
         let _ = self.write(suffix, labels, value);
+    }
+
+    /// Writes when a counter or a histogram began, since the Unix epoch. In the text format it would be a
+    /// family of its own, so it is left out.
+    pub(super) fn created(&mut self, labels: &[(&str, &str)], created: Duration) {
+        if self.format == Format::OpenMetrics {
+            let (seconds, millis) = (created.as_secs(), created.subsec_millis());
+            self.part("_created", labels, format_args!("{seconds}.{millis:03}"));
+        }
     }
 
     fn write(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) -> fmt::Result {

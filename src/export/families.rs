@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::exposition::{Family, Format, Kind, Page};
 use super::process;
-use super::scrape::Scrape;
+use super::scrape::{FamilySample, Scrape};
+use crate::engine::SinceStart;
 use crate::fleet::RateBasis;
 
 const SERVICE: Family = Family {
@@ -51,13 +52,26 @@ const DURATION: Family = Family {
     unit: Some("seconds"),
     help: "Durations of timed events since the service started.",
 };
+const RETIRED: Family = Family {
+    name: "tickring_events_retired",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Events of label sets that were idle and are not shown any more; with tickring_events they are all \
+           events since the service started.",
+};
+const LABEL_OVERFLOW: Family = Family {
+    name: "tickring_label_overflow",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Look-ups of label sets past the cap of their event, which count under the value other.",
+};
 const UPTIME: Family = Family {
     name: "tickring_uptime_seconds",
     kind: Kind::Gauge,
     unit: Some("seconds"),
     help: "Time since the service started.",
 };
-/// Writes the document of a scrape. Allocates nothing for a sample.
+/// Writes the document of a scrape.
 pub(crate) fn encode(scrape: &Scrape<'_>, format: Format, out: &mut dyn Write) {
     let mut page = Page::new(format, out);
     write(scrape, &mut page);
@@ -96,25 +110,48 @@ fn services(scrape: &Scrape<'_>, page: &mut Page<'_>) {
 }
 
 fn events(scrape: &Scrape<'_>, page: &mut Page<'_>) {
+    let labels = &mut Vec::with_capacity(20);
     let mut family = page.family(&EVENTS);
     for event in &scrape.events {
-        family.sample(&event.labels(), event.total);
+        event.labels(labels);
+        family.sample(labels, event.total);
+        family.created(labels, event.created);
     }
     let mut family = page.family(&IN_WINDOW);
     for event in &scrape.events {
-        family.sample(&event.labels(), event.in_window);
+        event.labels(labels);
+        family.sample(labels, event.in_window);
     }
     if scrape.rates {
         let mut family = page.family(&PER_SECOND);
         for event in &scrape.events {
-            family.sample(&event.labels(), event.per_second);
+            event.labels(labels);
+            family.sample(labels, event.per_second);
         }
     }
+    label_sets(scrape, page);
     durations(scrape, page);
     let mut family = page.family(&LAST_EVENT_AGE);
     for event in &scrape.events {
         if let Some(age) = event.last_event_age {
-            family.sample(&event.labels(), age.as_secs_f64());
+            event.labels(labels);
+            family.sample(labels, age.as_secs_f64());
+        }
+    }
+}
+
+/// Writes what is known of label sets; no family at all if no event has labels.
+fn label_sets(scrape: &Scrape<'_>, page: &mut Page<'_>) {
+    if scrape.families.is_empty() {
+        return;
+    }
+    for (head, of) in [
+        (&RETIRED, (|family| family.retired) as fn(&FamilySample<'_>) -> u64),
+        (&LABEL_OVERFLOW, |family| family.overflowed),
+    ] {
+        let mut samples = page.family(head);
+        for family in &scrape.families {
+            samples.sample(&[("service", family.service), ("event", family.event)], of(family));
         }
     }
 }
@@ -127,26 +164,32 @@ fn durations(scrape: &Scrape<'_>, page: &mut Page<'_>) {
         return;
     }
     let mut family = page.family(&DURATION);
-    let mut le = String::new();
+    let bounds: Vec<String> =
+        SinceStart::default().cumulative().map(|(bound, _)| le(bound)).collect();
+    let mut labels = Vec::with_capacity(20);
     for (event, durations) in timed {
-        let [service, name] = event.labels();
-        for (bound, count) in durations.cumulative() {
-            le.clear();
-            write_bound(&mut le, bound);
-            family.part("_bucket", &[service, name, ("le", &le)], count);
+        event.labels(&mut labels);
+        for ((_, count), bound) in durations.cumulative().zip(&bounds) {
+            labels.push(("le", bound));
+            family.part("_bucket", &labels, count);
+            labels.pop();
         }
-        family.part("_sum", &event.labels(), durations.sum().as_secs_f64());
-        family.part("_count", &event.labels(), durations.count());
+        family.part("_sum", &labels, durations.sum().as_secs_f64());
+        family.part("_count", &labels, durations.count());
+        family.created(&labels, event.created);
     }
 }
 
-/// Writes the upper bound of a bucket: with a decimal point, as `OpenMetrics` requires, and without
-/// an exponent.
-fn write_bound(le: &mut String, bound: Option<Duration>) {
-    // Writing to a string can't fail.
-    let _ = match bound.map(|bound| bound.as_secs_f64()) {
-        None => write!(le, "+Inf"),
-        Some(bound) if bound.fract() == 0.0 => write!(le, "{bound}.0"),
-        Some(bound) => write!(le, "{bound}"),
-    };
+/// The upper bound of a bucket as a canonical number of `OpenMetrics`: with a decimal point, and below
+/// 0.0001 with an exponent of two digits. In the text format as well, so that a bucket is one series in both.
+fn le(bound: Option<Duration>) -> String {
+    let Some(bound) = bound.map(|bound| bound.as_secs_f64()) else { return "+Inf".into() };
+    if bound.fract() == 0.0 {
+        return format!("{bound}.0");
+    }
+    let scientific = format!("{bound:e}");
+    match scientific.split_once("e-") {
+        Some((mantissa, exponent)) if bound < 1e-4 => format!("{mantissa}e-{exponent:0>2}"),
+        _ => bound.to_string(),
+    }
 }

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use crate::engine::{Diagnostics, SinceStart};
-use crate::fleet::{RateBasis, RejectionReason};
+use crate::fleet::{LabelSet, RateBasis, RejectionReason};
 
 /// The figures of services, and of the process.
 #[derive(Debug, Default)]
 pub(crate) struct Scrape<'a> {
     /// One for each service, whether its figures are available or not.
     pub(crate) services: Vec<ServiceSample<'a>>,
-    /// One for each event of the services whose figures are available.
+    /// One for each event of the services whose figures are available, or for each child of it.
     pub(crate) events: Vec<EventSample<'a>>,
+    /// One for each of these events that has labels.
+    pub(crate) families: Vec<FamilySample<'a>>,
     /// The process itself, if it is shown as well.
     pub(crate) process: Option<ProcessSample>,
     /// Whether rates are shown as well. Prometheus can compute them from totals.
@@ -28,11 +30,15 @@ pub(crate) struct ServiceSample<'a> {
     pub(crate) uptime: Option<Duration>,
 }
 
-/// The figures of an event.
+/// The figures of an event, or of one of its children.
 #[derive(Debug)]
 pub(crate) struct EventSample<'a> {
     pub(crate) service: &'a str,
     pub(crate) event: &'a str,
+    /// `None` if the event has no labels.
+    pub(crate) labels: Option<LabelSet>,
+    /// When it began to count, since the Unix epoch.
+    pub(crate) created: Duration,
     pub(crate) total: u64,
     pub(crate) in_window: u64,
     /// On the basis of the service.
@@ -40,6 +46,17 @@ pub(crate) struct EventSample<'a> {
     pub(crate) last_event_age: Option<Duration>,
     /// `None` if the event is not timed.
     pub(crate) durations: Option<SinceStart>,
+}
+
+/// What is known of the children of an event.
+#[derive(Debug)]
+pub(crate) struct FamilySample<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) event: &'a str,
+    /// Look-ups of sets of values past the cap.
+    pub(crate) overflowed: u64,
+    /// Events of children that are not shown any more.
+    pub(crate) retired: u64,
 }
 
 /// The figures of the process.
@@ -99,8 +116,10 @@ pub(crate) struct HttpSample {
 }
 
 impl EventSample<'_> {
-    /// The labels that all samples of the event have.
-    pub(super) fn labels(&self) -> [(&'static str, &str); 2] {
-        [("service", self.service), ("event", self.event)]
+    /// Puts the labels that all samples of the event have into a buffer.
+    pub(super) fn labels<'a>(&'a self, labels: &mut Vec<(&'a str, &'a str)>) {
+        labels.clear();
+        labels.extend([("service", self.service), ("event", self.event)]);
+        labels.extend(self.labels.iter().flat_map(LabelSet::given));
     }
 }

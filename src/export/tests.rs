@@ -35,6 +35,8 @@ fn scrape() -> Scrape<'static> {
             EventSample {
                 service: "front",
                 event: "hit",
+                labels: None,
+                created: Duration::from_millis(1_700_000_000_250),
                 total: u64::MAX,
                 in_window: 750,
                 per_second: 12.5,
@@ -44,6 +46,8 @@ fn scrape() -> Scrape<'static> {
             EventSample {
                 service: "front",
                 event: "miss",
+                labels: None,
+                created: Duration::from_secs(1_700_000_001),
                 total: 0,
                 in_window: 0,
                 per_second: 0.0,
@@ -51,6 +55,7 @@ fn scrape() -> Scrape<'static> {
                 durations: None,
             },
         ],
+        families: Vec::new(),
         process: None,
         rates: true,
     }
@@ -115,7 +120,7 @@ fn timed_event_has_a_histogram_in_seconds() {
     let text = encode(&scrape, Format::Text);
     for line in [
         "# TYPE tickring_duration_seconds histogram",
-        &format!("tickring_duration_seconds_bucket{{{labels},le=\"0.000001\"}} 1"),
+        &format!("tickring_duration_seconds_bucket{{{labels},le=\"1e-06\"}} 1"),
         &format!("tickring_duration_seconds_bucket{{{labels},le=\"0.0025\"}} 1"),
         &format!("tickring_duration_seconds_bucket{{{labels},le=\"0.005\"}} 3"),
         &format!("tickring_duration_seconds_bucket{{{labels},le=\"1.0\"}} 3"),

@@ -51,6 +51,14 @@ impl AutoRegister {
     }
 }
 
+/// The labels of an event that is admitted.
+#[cfg(feature = "metrics")]
+pub(crate) struct Labelled<'a> {
+    pub(crate) keys: &'a [String],
+    pub(crate) label_sets: usize,
+    pub(crate) timed: bool,
+}
+
 impl Default for AutoRegister {
     /// As [`new`](Self::new).
     fn default() -> Self {
@@ -127,6 +135,35 @@ impl Registry {
             add(builder, event.unwrap_or(FIRST_EVENT)).build().map_err(Err)
         });
         admitted.or_else(|known_or_error| known_or_error)
+    }
+
+    /// The service of an event that is admitted with these labels, without a cap on services and events, since
+    /// the caller has its own. An event that is there gets the labels. So nobody may describe it as well.
+    ///
+    /// # Errors
+    ///
+    /// If a name is bad, or the event has a source.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn admit_labelled(
+        &self,
+        service: &str,
+        event: &str,
+        labels: &Labelled<'_>,
+    ) -> Result<Arc<Service>, ServiceError> {
+        self.update(|services| {
+            let known = services.get(service);
+            let is_there = known.is_some_and(|known| known.event(event).is_some());
+            let earlier = services.earlier(service).into_iter();
+            let builder =
+                known.map_or_else(|| Service::builder(service), ServiceBuilder::unchanged);
+            let builder = earlier.fold(builder, ServiceBuilder::continuing);
+            let builder = match labels.timed {
+                _ if is_there => builder,
+                true => builder.timed_event(event),
+                false => builder.event(event),
+            };
+            builder.labels_of(event, labels.keys, labels.label_sets).build()
+        })
     }
 
     /// The meter of an event that is admitted without a cap, since the caller has its own.

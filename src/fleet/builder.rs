@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::event::{FiguresFrom, Source};
 use super::{EventKind, RateBasis, Service, ServiceError, ServiceSpec};
@@ -99,6 +99,49 @@ impl ServiceBuilder {
         let name = name.into();
         self.spec.timed.push(name.clone());
         self.event(name)
+    }
+
+    /// Gives labels to the event that was added last: it has a child for each set of values, which
+    /// [`Service::family`] finds. Its figures are the sum of its children's.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::Service;
+    ///
+    /// let shop = Service::builder("shop").event("request").labels(["route", "method"]).build()?;
+    /// shop.family("request")?.record(["/items", "GET"]);
+    /// let bad = Service::builder("shop").event("request").labels(["le"]).build();
+    /// assert_eq!(
+    ///     bad.unwrap_err().to_string(),
+    ///     "bad label \"le\" of event \"request\" of service \"shop\": it is reserved: these are le, \
+    ///      quantile, service, event"
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn labels<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        let keys = keys.into_iter().map(Into::into).collect();
+        self.spec.labels.insert(self.last_event(), keys);
+        self
+    }
+
+    /// The most sets of label values of the event that was added last. The default is 256. What is past
+    /// that counts on the child whose values are all `other`.
+    pub fn label_sets(mut self, max: usize) -> Self {
+        self.spec.label_sets.insert(self.last_event(), max);
+        self
+    }
+
+    /// After how long without an event a set of label values makes room; see [`Family`](super::Family). The
+    /// default is an hour. It is whole seconds, and two minutes at least.
+    pub fn retire_after(mut self, idle: Duration) -> Self {
+        self.spec.retire_after_seconds = Some(idle.as_secs());
+        self
+    }
+
+    /// Without one, `build` refuses the empty name.
+    fn last_event(&self) -> String {
+        self.spec.events.last().cloned().unwrap_or_default()
     }
 
     /// Adds a kind of event whose figures `source` returns: a snapshot of a meter that exists
@@ -211,10 +254,20 @@ impl ServiceBuilder {
         builder
     }
 
+    /// Gives labels to an event.
+    #[cfg(feature = "metrics")]
+    pub(super) fn labels_of(mut self, event: &str, keys: &[String], label_sets: usize) -> Self {
+        self.spec.labels.insert(event.into(), keys.to_vec());
+        self.spec.label_sets.insert(event.into(), label_sets);
+        self
+    }
+
     /// Leaves out all events but these.
     pub(super) fn retain_events(mut self, keep: impl Fn(&str) -> bool) -> Self {
         self.spec.events.retain(|event| keep(event));
         self.spec.timed.retain(|event| keep(event));
+        self.spec.labels.retain(|event, _| keep(event));
+        self.spec.label_sets.retain(|event, _| keep(event));
         self
     }
 
@@ -240,11 +293,16 @@ impl ServiceBuilder {
     ///
     /// If a name is not 1 to 128 of `A-Z a-z 0-9 _ -` (in an event's name with dots between), if there
     /// is no event, if two have the same
-    /// name, or if the spec calls an event timed that it doesn't have.
+    /// name, if the spec calls an event timed or labelled that it doesn't have, or if a label is reserved, is
+    /// not named as Prometheus wants it, or belongs to an event that has a source.
     pub fn build(mut self) -> Result<Service, ServiceError> {
         self.add_admitted();
         let Self { spec, clock, mut sources, previous, admitted, .. } = self;
         spec.check()?;
+        if let Some(event) = spec.labels.keys().find(|event| sources.contains_key(*event)) {
+            let (service, event) = (spec.name.clone(), event.clone());
+            return Err(ServiceError::NotRecorded { service, event });
+        }
         let event = |name: &String| {
             let known = previous.iter().find_map(|previous| previous.event(name));
             let timed = spec.timed.contains(name);
@@ -252,6 +310,10 @@ impl ServiceBuilder {
                 (Some(source), _) => FiguresFrom::Source(source),
                 (None, Some(known)) => known.figures.continued(timed),
                 (None, None) => FiguresFrom::recorded(&clock, timed),
+            };
+            let figures = match spec.declared(name) {
+                Some(declared) => figures.with_labels(declared),
+                None => figures,
             };
             EventKind { name: name.as_str().into(), figures, admitted: admitted.contains(name) }
         };

@@ -57,6 +57,28 @@ pub enum ServiceError {
         /// The event.
         event: String,
     },
+    /// A label of an event can't be called that.
+    BadLabel {
+        /// The service.
+        service: String,
+        /// The event.
+        event: String,
+        /// The label.
+        label: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The event has labels, but not as many as were asked for; or none.
+    LabelCount {
+        /// The service.
+        service: String,
+        /// The event.
+        event: String,
+        /// The labels that the event has.
+        labels: Vec<String>,
+        /// How many values were to be given.
+        asked: usize,
+    },
     /// The registry has as many services as may be registered on first sight.
     TooManyServices {
         /// The cap.
@@ -106,6 +128,19 @@ impl fmt::Display for ServiceError {
                 f,
                 "event {event:?} of service {service:?} has a source of its own and can't be \
                  recorded"
+            ),
+            Self::BadLabel { service, event, label, why } => {
+                write!(f, "bad label {label:?} of event {event:?} of service {service:?}: {why}")
+            }
+            Self::LabelCount { service, event, labels, asked } if labels.is_empty() => write!(
+                f,
+                "event {event:?} of service {service:?} has no labels, and {asked} were asked for"
+            ),
+            Self::LabelCount { service, event, labels, asked } => write!(
+                f,
+                "event {event:?} of service {service:?} has {} labels ({}), and {asked} were asked for",
+                labels.len(),
+                labels.join(", ")
             ),
             Self::TooManyServices { max } => {
                 write!(f, "the registry may have no more than {max} services")

@@ -6,7 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Unavailable;
-use crate::engine::{Clock, Meter, Snapshot, Timer};
+use super::family::Children;
+use super::family::children::Declared;
+use super::read::Read;
+use crate::engine::{Clock, Meter, Moment, Snapshot, Timer};
 
 /// One kind of event that a service counts.
 #[derive(Debug)]
@@ -26,6 +29,11 @@ pub(super) enum FiguresFrom {
         timer: Option<Arc<Timer>>,
         /// Whether the timer is in use.
         timed: bool,
+        /// The children with labels. If the event is labelled, the first are those of its keys. The others
+        /// are of keys that it had before; somebody may still hold them.
+        families: Vec<Arc<Children>>,
+        /// Whether the event has labels.
+        labelled: bool,
     },
     Source(Source),
 }
@@ -66,21 +74,41 @@ impl FiguresFrom {
         let clock = clock.clone();
         let meter = if timed { Meter::timed_with_clock(clock) } else { Meter::with_clock(clock) };
         let meter = Arc::new(meter);
-        Self::Recorded { timer: timed.then(|| timer_of(&meter)), meter, timed }
+        let kept = timed.then(|| timer_of(&meter));
+        Self::Recorded { timer: kept, meter, timed, families: Vec::new(), labelled: false }
     }
 
     /// The same figures, with or without durations from now on.
     pub(super) fn continued(&self, timed: bool) -> Self {
         match self {
-            Self::Recorded { meter, timer: kept, .. } => {
+            Self::Recorded { meter, timer: kept, families, .. } => {
                 let mut kept = kept.clone();
                 if timed {
                     kept.get_or_insert_with(|| timer_of(meter));
                 }
-                Self::Recorded { meter: Arc::clone(meter), timer: kept, timed }
+                let (meter, families) = (Arc::clone(meter), families.clone());
+                Self::Recorded { meter, timer: kept, timed, families, labelled: false }
             }
             Self::Source(source) => Self::Source(source.clone()),
         }
+    }
+
+    /// The same with labels. If the event had these keys before, or the first of them, its children go on.
+    pub(super) fn with_labels(mut self, declared: Declared<'_>) -> Self {
+        if let Self::Recorded { meter, timer, timed, families, labelled } = &mut self {
+            let in_use = timer.as_ref().filter(|_| *timed);
+            let is = |known: &Arc<Children>| known.has_keys(declared.keys);
+            let begins = |known: &Arc<Children>| known.is_begun_by(declared.keys);
+            let known = families.iter().position(is).or_else(|| families.iter().position(begins));
+            let family = match known {
+                Some(known) => families.remove(known),
+                None => Arc::new(Children::new(declared, meter, in_use)),
+            };
+            family.change(declared, in_use);
+            families.insert(0, family);
+            *labelled = true;
+        }
+        self
     }
 }
 
@@ -96,7 +124,7 @@ impl EventKind {
     }
 
     /// The meter that counts this event; `None` if a [source](super::ServiceBuilder::source)
-    /// reports its figures.
+    /// reports its figures. If the event has labels, what is recorded here has no value for any of them.
     #[must_use]
     pub fn meter(&self) -> Option<&Arc<Meter>> {
         match &self.figures {
@@ -141,8 +169,93 @@ impl EventKind {
     /// If the event has a source, and the source fails or panics.
     pub fn snapshot(&self) -> Result<Snapshot, Unavailable> {
         match &self.figures {
-            FiguresFrom::Recorded { meter, .. } => Ok(meter.snapshot()),
+            FiguresFrom::Recorded { meter, families, .. } if families.is_empty() => {
+                Ok(meter.snapshot())
+            }
+            FiguresFrom::Recorded { meter, .. } => {
+                let now = meter.clock().now();
+                self.read(meter.clock(), now, false).map(|sum| sum.events)
+            }
             FiguresFrom::Source(source) => source.ask(&self.name),
+        }
+    }
+
+    /// The keys of the event's labels; none if it has no labels.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shop = tickring::Service::builder("shop").event("order").labels(["country"]).build()?;
+    /// assert_eq!(shop.events()[0].labels(), ["country"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn labels(&self) -> Vec<String> {
+        let keys = self.children().map(|family| family.keys());
+        keys.iter().flat_map(|keys| keys.iter()).map(ToString::to_string).collect()
+    }
+
+    /// The children of an event that has labels.
+    pub(crate) fn children(&self) -> Option<&Arc<Children>> {
+        match &self.figures {
+            FiguresFrom::Recorded { families, labelled: true, .. } => families.first(),
+            _ => None,
+        }
+    }
+
+    /// How many samples a family of `/metrics` has of it.
+    #[cfg(feature = "http")]
+    pub(crate) fn samples(&self) -> usize {
+        self.children().map_or(1, |family| 1 + family.shown().children().len())
+    }
+
+    /// All families whose counts are in the event's.
+    pub(super) fn families(&self) -> &[Arc<Children>] {
+        match &self.figures {
+            FiguresFrom::Recorded { families, .. } => families,
+            FiguresFrom::Source(_) => &[],
+        }
+    }
+
+    /// The families whose counts are in the event's, though it doesn't show them: those of keys that it had
+    /// before.
+    pub(crate) fn earlier(&self) -> &[Arc<Children>] {
+        match &self.figures {
+            FiguresFrom::Recorded { families, labelled, .. } => &families[usize::from(*labelled)..],
+            FiguresFrom::Source(_) => &[],
+        }
+    }
+
+    /// The figures as of `now`, a moment of `clock` that was read just before; with those of each child of an
+    /// event that has labels, if they are wanted.
+    pub(super) fn read(
+        &self,
+        clock: &Clock,
+        now: Moment,
+        series: bool,
+    ) -> Result<Read, Unavailable> {
+        let (meter, families) = match &self.figures {
+            FiguresFrom::Recorded { meter, families, .. } => (meter, families),
+            FiguresFrom::Source(source) => return source.ask(&self.name).map(Read::of),
+        };
+        if families.is_empty() {
+            return Ok(match self.timer() {
+                Some(timer) => Read::of_timer(timer.snapshot_as_of(clock, now)),
+                None => Read::of(meter.snapshot_as_of(clock, now)),
+            });
+        }
+        let family = self.children().filter(|_| series);
+        let mut now = if meter.clock().is(clock) { now } else { meter.clock().now() };
+        loop {
+            let read = match (family, self.timer()) {
+                (Some(family), timer) => Read::series(family, self.earlier(), timer, now),
+                (None, Some(timer)) => Read::timed_sum(families, timer, now),
+                (None, None) => Read::sum(families, meter, now),
+            };
+            if let Some(read) = read {
+                return Ok(read);
+            }
+            now = meter.clock().now();
         }
     }
 }

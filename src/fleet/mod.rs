@@ -3,7 +3,8 @@
 //! A [`ServiceSpec`] describes a service, a [`ServiceBuilder`] builds it, a [`Registry`] holds
 //! the services of a process. `description` changes what a service is while it runs,
 //! `admission` registers what nobody described, `forgetting` removes it when it is idle, `reading` reads
-//! all events of a service as of one moment, and `event_rate` makes the JSON document of that. `values`
+//! all events of a service as of one moment (`read` has one event), `family` has the children of an event
+//! that has labels, and `event_rate` makes the JSON document of that. `values`
 //! says how snapshots are written.
 
 mod admission;
@@ -13,9 +14,11 @@ mod description;
 mod error;
 mod event;
 mod event_rate;
+mod family;
 mod forgetting;
 #[cfg(any(feature = "metrics", feature = "tower"))]
 mod naming;
+mod read;
 mod reading;
 mod registry;
 mod rejections;
@@ -26,22 +29,35 @@ mod target;
 mod values;
 
 pub use self::admission::AutoRegister;
+#[cfg(feature = "metrics")]
+pub(crate) use self::admission::Labelled;
 pub use self::builder::ServiceBuilder;
 pub use self::catalogue::catalogue;
 pub use self::error::{RegistryError, ServiceError, Unavailable};
 pub use self::event::EventKind;
-pub use self::event_rate::{EventFigures, EventRate, Figures, Timestamp};
+#[cfg(feature = "http")]
+pub(crate) use self::event_rate::Showing;
+pub use self::event_rate::{EventFigures, EventRate, Figures, SeriesFigures, Timestamp};
+#[cfg(any(feature = "http", feature = "metrics", feature = "statsd"))]
+pub(crate) use self::family::Children;
+#[cfg(feature = "http")]
+pub(crate) use self::family::LabelSet;
+#[cfg(any(feature = "metrics", feature = "statsd"))]
+pub(crate) use self::family::OTHER;
+pub use self::family::{Family, Series, TimedFamily};
+#[cfg(feature = "statsd")]
+pub(crate) use self::family::{KEYS_MAX, Keys};
 pub use self::forgetting::Forgetting;
 #[cfg(any(feature = "metrics", feature = "tower"))]
 pub(crate) use self::naming::Naming;
 #[cfg(feature = "http")]
-pub(crate) use self::reading::Moments;
+pub(crate) use self::reading::{Glanced, GlancedFigures, Moments};
 pub use self::registry::{Registry, Services};
 pub use self::rejections::{RejectionReason, Rejections};
 pub use self::service::Service;
 pub use self::spec::{RateBasis, ServiceSpec};
 #[cfg(any(feature = "http", feature = "statsd"))]
-pub(crate) use self::target::Target;
+pub(crate) use self::target::{Target, TargetRef};
 pub use self::values::ProcessingTime;
 #[cfg(feature = "http")]
 pub(crate) use self::values::seconds;

@@ -3,10 +3,14 @@
 //! Every document about a service is made from this.
 
 use std::time::Duration;
+#[cfg(feature = "http")]
+use std::time::SystemTime;
 
 #[cfg(feature = "http")]
 use super::RateBasis;
-use super::event::FiguresFrom;
+#[cfg(feature = "http")]
+use super::family::{Children, LabelSet};
+use super::read::Read;
 use super::{EventKind, Service, Unavailable};
 #[cfg(feature = "http")]
 use crate::engine::{Clock, Glance, SinceStart};
@@ -37,49 +41,117 @@ impl<'a> Reading<'a> {
         &self,
         mut take: impl FnMut(&'a EventKind, &Snapshot, Option<&TimerSnapshot>),
     ) -> Result<(), Unavailable> {
-        let (clock, now) = (&self.service.clock, self.now);
+        self.each_read(false, |event, read| take(event, &read.events, read.timed.as_ref()))
+    }
+
+    /// As [`each`](Self::each); with the children of events that have labels, if they are wanted.
+    pub(super) fn each_read(
+        &self,
+        series: bool,
+        mut take: impl FnMut(&'a EventKind, &Read),
+    ) -> Result<(), Unavailable> {
         for event in &self.service.events {
-            if let Some(timer) = event.timer() {
-                let mut timed = timer.snapshot_as_of(clock, now);
-                timed.set_uptime(self.uptime);
-                take(event, timed.events(), Some(&timed));
-                continue;
-            }
-            let mut snapshot = match &event.figures {
-                FiguresFrom::Recorded { meter, .. } => meter.snapshot_as_of(clock, now),
-                FiguresFrom::Source(source) => source.ask(&event.name)?,
-            };
-            snapshot.set_uptime(self.uptime);
-            take(event, &snapshot, None);
+            let mut read = event.read(&self.service.clock, self.now, series)?;
+            read.set_uptime(self.uptime);
+            take(event, &read);
         }
         Ok(())
     }
 }
 
+/// What is seen of an event at a glance.
+#[cfg(feature = "http")]
+#[allow(clippy::large_enum_variant)] // There is one at a time.
+pub(crate) enum Glanced {
+    /// The figures of the event, or of one of its children.
+    Figures(GlancedFigures),
+    /// What is known of its children, after all of them.
+    Children {
+        /// Look-ups past the cap.
+        overflowed: u64,
+        /// Events that are in none of the children's figures.
+        retired: u64,
+        /// The rate of those of them that are in the window: of children of other keys, after a change.
+        per_second: f64,
+    },
+}
+
+#[cfg(feature = "http")]
+pub(crate) struct GlancedFigures {
+    pub(crate) glance: Glance,
+    pub(crate) durations: Option<SinceStart>,
+    /// `None` if the event has no labels.
+    pub(crate) labels: Option<LabelSet>,
+    pub(crate) started_at: SystemTime,
+}
+
 #[cfg(feature = "http")]
 impl<'a> Reading<'a> {
     /// As [`each`](Self::each), with the figures that need no series: for a meter that is read often they
-    /// cost a load for each of its shards. The durations of a timed event are those since its start.
+    /// cost a load for each of its shards. The durations of a timed event are those since its start. An event
+    /// that has labels comes child by child.
     ///
     /// # Errors
     ///
     /// The first source that fails; `take` has then had the events before it.
     pub(crate) fn each_at_a_glance(
         &self,
-        mut take: impl FnMut(&'a EventKind, Glance, Option<SinceStart>),
+        mut take: impl FnMut(&'a EventKind, Glanced),
     ) -> Result<(), Unavailable> {
         for event in &self.service.events {
-            // Before the meter: there are then no more durations than events.
-            let durations = event.timer().map(|timer| timer.since_start());
-            let glance = match &event.figures {
-                FiguresFrom::Recorded { meter, .. } => {
-                    meter.glance_as_of(&self.service.clock, self.now)
-                }
-                FiguresFrom::Source(source) => source.ask(&event.name)?.into(),
-            };
-            take(event, glance, durations);
+            if let Some(family) = event.children() {
+                self.glance_at_children(family, event, &mut take);
+            } else {
+                take(event, self.glance_at(event)?);
+            }
         }
         Ok(())
+    }
+
+    fn glance_at(&self, event: &EventKind) -> Result<Glanced, Unavailable> {
+        let started_at = self.service.started_at;
+        let of = |glance, durations| {
+            Ok(Glanced::Figures(GlancedFigures { glance, durations, labels: None, started_at }))
+        };
+        if let Some(meter) = event.meter().filter(|_| event.earlier().is_empty()) {
+            // Before the meter: there are then no more durations than events.
+            let durations = event.timer().map(|timer| timer.since_start());
+            return of(meter.glance_as_of(&self.service.clock, self.now), durations);
+        }
+        // It has a source, or it had labels before.
+        let read = event.read(&self.service.clock, self.now, false)?;
+        let durations = read.timed.map(|timed| timed.since_start().clone());
+        of(read.events.into(), durations)
+    }
+
+    fn glance_at_children(
+        &self,
+        family: &Children,
+        event: &'a EventKind,
+        take: &mut impl FnMut(&'a EventKind, Glanced),
+    ) {
+        let (shown, keys) = (family.shown(), family.keys());
+        for child in std::iter::once(family.unlabelled()).chain(shown.children()) {
+            let durations = event.timer().map(|_| child.timer().since_start());
+            let glance = child.meter().glance_as_of(&self.service.clock, self.now);
+            if child.is_shown(glance.total) {
+                let (labels, started_at) = (Some(child.label_set(&keys)), child.started_at());
+                take(
+                    event,
+                    Glanced::Figures(GlancedFigures { glance, durations, labels, started_at }),
+                );
+            }
+        }
+        let (mut retired, mut per_second) = (shown.retired(), 0.0);
+        for shown in event.earlier().iter().map(|family| family.shown()) {
+            retired = retired.saturating_add(shown.retired());
+            for child in shown.children() {
+                let glance = child.meter().glance_as_of(&self.service.clock, self.now);
+                retired = retired.saturating_add(glance.total);
+                per_second += glance.per_second;
+            }
+        }
+        take(event, Glanced::Children { overflowed: family.overflowed(), retired, per_second });
     }
 
     /// The rate of a number of events on the basis of the service, given the rate over the last 60 s.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::family::{Children, Family, TimedFamily};
 use super::{EventKind, ServiceBuilder, ServiceError, ServiceSpec, catalogue};
 use crate::engine::{Clock, Meter, Moment, Timer};
 
@@ -162,6 +163,51 @@ impl Service {
                 timed: self.spec.timed.clone(),
             }),
         }
+    }
+
+    /// The children of an event that has labels; [`Family`] has an example. `N` is the number of label
+    /// keys, which follows from the values that are given later.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`meter`](Self::meter), and [`ServiceError::LabelCount`] if the event has another number of
+    /// labels, or none.
+    pub fn family<const N: usize>(&self, event: &str) -> Result<Family<N>, ServiceError> {
+        self.meter(event)?;
+        let family = self.event(event).and_then(EventKind::children);
+        let fits = |family: &&Arc<Children>| family.keys().len() == N;
+        match family.filter(fits) {
+            Some(family) => Ok(Family(Arc::clone(family))),
+            None => Err(ServiceError::LabelCount {
+                service: self.spec.name.clone(),
+                event: event.into(),
+                labels: self.spec.labels.get(event).cloned().unwrap_or_default(),
+                asked: N,
+            }),
+        }
+    }
+
+    /// As [`family`](Self::family), of an event that is timed; [`TimedFamily`] has an example.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`timer`](Self::timer) and [`family`](Self::family).
+    pub fn timed_family<const N: usize>(
+        &self,
+        event: &str,
+    ) -> Result<TimedFamily<N>, ServiceError> {
+        self.timer(event)?;
+        self.family(event).map(TimedFamily)
+    }
+
+    /// Retires the children of labelled events that were idle for long enough and that nobody holds; see
+    /// [`Family`]. Returns how many. The router of the feature `http` does it at each `/metrics`.
+    ///
+    /// It costs what reading the children costs. Look-ups of sets that are known go on meanwhile.
+    #[allow(clippy::must_use_candidate)] // It is called for its effect.
+    pub fn retire_idle(&self) -> usize {
+        let families = self.events.iter().flat_map(EventKind::families);
+        families.map(|family| family.retire_idle()).sum()
     }
 
     /// An event by its name.

@@ -1,10 +1,14 @@
 //! What a service is, as data: the same in the catalogue and in configuration files.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::ServiceError;
+use super::family::children::Declared;
+use super::family::{DEFAULT_CAP, check_keys};
 
 /// The longest name of a service or an event.
 const NAME_MAX: usize = 128;
@@ -33,7 +37,22 @@ pub struct ServiceSpec {
     /// The events that have durations: some of `events`.
     #[serde(default)]
     pub timed: Vec<String>,
+    /// For each event that has labels, their keys: at most 16, in the grammar of Prometheus. Names that begin
+    /// with `__` and `le`, `quantile`, `service` and `event` are reserved.
+    #[serde(default)]
+    pub labels: BTreeMap<String, Vec<String>>,
+    /// For events that have labels, the most sets of values; 256 if it isn't set. What is past that counts
+    /// under the value `other`.
+    #[serde(default)]
+    pub label_sets: BTreeMap<String, usize>,
+    /// After how many seconds without an event a set of values makes room, 3,600 if it isn't set. It is two
+    /// minutes at least.
+    #[serde(default)]
+    pub retire_after_seconds: Option<u64>,
 }
+
+/// The time without an event after which a set of values makes room, unless it is set.
+const RETIRE_AFTER: Duration = Duration::from_secs(3600);
 
 fn default_category() -> String {
     "other".into()
@@ -70,11 +89,22 @@ impl ServiceSpec {
             basis: RateBasis::default(),
             events: Vec::new(),
             timed: Vec::new(),
+            labels: BTreeMap::new(),
+            label_sets: BTreeMap::new(),
+            retire_after_seconds: None,
         }
     }
 
+    /// The labels of an event, if it has any.
+    pub(super) fn declared(&self, event: &str) -> Option<Declared<'_>> {
+        let keys = self.labels.get(event).filter(|keys| !keys.is_empty())?;
+        let retire_after = self.retire_after_seconds.map_or(RETIRE_AFTER, Duration::from_secs);
+        let cap = self.label_sets.get(event).copied().unwrap_or(DEFAULT_CAP);
+        Some(Declared { keys, cap, retire_after })
+    }
+
     /// Checks what the types can't hold: the form of names, that there is an event, that no
-    /// event's name repeats, and that timed events are events. [`ServiceBuilder::build`] does it,
+    /// event's name repeats, that timed and labelled events are events, and the names of labels. [`ServiceBuilder::build`] does it,
     /// too.
     ///
     /// ```
@@ -105,14 +135,15 @@ impl ServiceSpec {
                 return Err(ServiceError::DuplicateEvent { service: service(), event });
             }
         }
-        match self.timed.iter().find(|timed| !self.events.contains(timed)) {
-            Some(timed) => Err(ServiceError::UnknownEvent {
+        let named = self.timed.iter().chain(self.labels.keys()).chain(self.label_sets.keys());
+        if let Some(unknown) = named.into_iter().find(|event| !self.events.contains(event)) {
+            return Err(ServiceError::UnknownEvent {
                 service: service(),
-                event: timed.clone(),
+                event: unknown.clone(),
                 known: self.events.clone(),
-            }),
-            None => Ok(()),
+            });
         }
+        self.labels.iter().try_for_each(|(event, keys)| check_keys(&self.name, event, keys))
     }
 }
 

@@ -13,15 +13,28 @@ pub(crate) struct Target {
     pub(crate) timer: Option<Arc<Timer>>,
 }
 
+/// A [`Target`] that somebody else has.
+#[derive(Clone, Copy)]
+pub(crate) struct TargetRef<'a> {
+    pub(crate) meter: &'a Meter,
+    pub(crate) timer: Option<&'a Timer>,
+}
+
 impl Target {
+    pub(crate) fn as_ref(&self) -> TargetRef<'_> {
+        TargetRef { meter: &self.meter, timer: self.timer.as_deref() }
+    }
+}
+
+impl TargetRef<'_> {
     /// Counts `n` events.
-    pub(crate) fn record(&self, n: u64) {
+    pub(crate) fn record(self, n: u64) {
         self.meter.record_n(n);
     }
 
     /// Counts `n` events that took `ms` milliseconds each. Without a timer they only count.
-    pub(crate) fn record_ms(&self, ms: f64, n: u64) {
-        match &self.timer {
+    pub(crate) fn record_ms(self, ms: f64, n: u64) {
+        match self.timer {
             Some(timer) => timer.record_n(milliseconds(ms), n),
             None => self.record(n),
         }
@@ -45,14 +58,14 @@ mod tests {
         let timer = service.timer("timed").unwrap();
         let meter = service.meter("timed").unwrap();
         let target = Target { meter, timer: Some(Arc::clone(&timer)) };
-        target.record_ms(2.5, 2);
-        target.record_ms(1e300, 1);
-        target.record(4);
+        target.as_ref().record_ms(2.5, 2);
+        target.as_ref().record_ms(1e300, 1);
+        target.as_ref().record(4);
         let since_start = timer.snapshot().since_start().clone();
         assert_eq!((since_start.count(), timer.snapshot().events().total()), (3, 7));
         assert_eq!(since_start.max(), Some(Duration::from_secs(3600)));
         let plain = Target { meter: service.meter("plain").unwrap(), timer: None };
-        plain.record_ms(2.5, 3);
+        plain.as_ref().record_ms(2.5, 3);
         assert_eq!(plain.meter.snapshot().total(), 3);
     }
 }

@@ -19,6 +19,15 @@ pub struct Line<'a> {
     values: Values,
     amount: Amount,
     rate: f64,
+    tags: Tags<'a>,
+}
+
+/// The text of a line's tags.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Tags<'a> {
+    text: &'a [u8],
+    /// What is between a key and its value.
+    separator: u8,
 }
 
 /// What a line's values are.
@@ -62,7 +71,7 @@ impl<'a> Line<'a> {
         if line.starts_with(b"_e{") || line.starts_with(b"_sc|") {
             return Err(RejectionReason::UnsupportedType);
         }
-        let (name, rest) = name(line).ok_or(RejectionReason::Malformed)?;
+        let (name, mut tags, rest) = name(line).ok_or(RejectionReason::Malformed)?;
         let (texts, rest) = split_at(rest, b'|').ok_or(RejectionReason::Malformed)?;
         let mut sections = rest.split(|&byte| byte == b'|');
         let kind = kind(sections.next().unwrap_or_default())?;
@@ -73,15 +82,16 @@ impl<'a> Line<'a> {
         for section in sections {
             match section {
                 [b'@', text @ ..] if rate.is_none() => rate = Some(sample_rate(text)?),
-                // What DogStatsD adds for others, today or one day: tags, a container, a timestamp (an
-                // event counts when it comes in) …
-                [first, ..] if *first == b'#' || first.is_ascii_alphabetic() => {}
+                [b'#', text @ ..] => tags = Tags { text, separator: b':' },
+                // What DogStatsD adds for others, today or one day: a container, a timestamp (an event
+                // counts when it comes in) …
+                [first, ..] if first.is_ascii_alphabetic() => {}
                 _ => return Err(RejectionReason::Malformed),
             }
         }
         let (values, sum) = values(kind, texts)?;
         let rate = rate.unwrap_or(1.0);
-        Ok(Self { name, kind, values, amount: sum.sampled(rate)?, rate })
+        Ok(Self { name, kind, values, amount: sum.sampled(rate)?, rate, tags })
     }
 
     /// `SERVICE.EVENT`, or a service alone: what comes before the first colon, without the tags that
@@ -116,6 +126,21 @@ impl<'a> Line<'a> {
         std::iter::once(self.values.first).chain(self.values.packed.iter().copied())
     }
 
+    /// The keys and values of the tags, in the order in which they were sent. A tag without a value has an
+    /// empty one.
+    ///
+    /// ```
+    /// let line = tickring::statsd::Line::parse(b"shop.order:1|c|#country:fi,url:/a:b,new").unwrap();
+    /// let tags: Vec<_> = line.tags().collect();
+    /// let expected = [(&b"country"[..], &b"fi"[..]), (b"url", b"/a:b"), (b"new", b"")];
+    /// assert_eq!(tags, expected);
+    /// ```
+    pub fn tags(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let Tags { text, separator } = self.tags;
+        let tags = text.split(|&byte| byte == b',').filter(|tag| !tag.is_empty());
+        tags.map(move |tag| split_at(tag, separator).unwrap_or((tag, b"")))
+    }
+
     /// The events that one value of a timer or a distribution stands for: 1 divided by the sample
     /// rate.
     #[must_use]
@@ -136,18 +161,21 @@ pub fn lines(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
     whole.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty())
 }
 
-/// The name of a line, without tags, and what comes after its colon. The tags of other dialects stand
-/// in the name: `name,tag=v:1|c` (Influx), `name#tag=v:1|c` (Librato), `name[tag=v]:1|c` (`SignalFx`).
+/// The name of a line, its tags, and what comes after its colon. The tags of other dialects stand in the
+/// name: `name,tag=v:1|c` (Influx), `name#tag=v:1|c` (Librato), `name[tag=v]:1|c` (`SignalFx`).
 #[inline]
-fn name(line: &[u8]) -> Option<(&[u8], &[u8])> {
+fn name(line: &[u8]) -> Option<(&[u8], Tags<'_>, &[u8])> {
     let index = line.iter().position(|byte| matches!(byte, b':' | b',' | b'#' | b'['))?;
     let (name, rest) = (&line[..index], &line[index + 1..]);
-    let rest = match line[index] {
-        b':' => rest,
-        b'[' => split_at(rest, b']')?.1.strip_prefix(b":")?,
-        _ => split_at(rest, b':')?.1,
+    let (text, rest) = match line[index] {
+        b':' => (&b""[..], rest),
+        b'[' => {
+            let (text, rest) = split_at(rest, b']')?;
+            (text, rest.strip_prefix(b":")?)
+        }
+        _ => split_at(rest, b':')?,
     };
-    Some((name, rest))
+    Some((name, Tags { text, separator: b'=' }, rest))
 }
 
 fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {

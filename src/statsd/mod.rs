@@ -6,15 +6,17 @@
 //! - several lines in a datagram, `\n` or `\r\n` between them;
 //! - a sample rate, `|@0.1`: the line stands for ten times its value;
 //! - packed values, `:1:2:3`, as `DogStatsD` sends them;
-//! - tags, `|#region:eu`, which are ignored, as are those of other dialects (`name,tag=v:1|c`,
-//!   `name#tag=v:1|c`, `name[tag=v]:1|c`) and all sections that begin with a letter;
+//! - tags, `|#region:eu`, or as other dialects write them (`name,tag=v:1|c`, `name#tag=v:1|c`,
+//!   `name[tag=v]:1|c`): those whose keys the event declares as [labels](crate::Family) are taken, the others
+//!   are dropped; a key that doesn't come has the empty value;
+//! - all other sections that begin with a letter, which are ignored;
 //! - timers, `|ms`, and distributions, `|h` and `|d`: each value is one event; if the event is
 //!   timed, the value is recorded as its duration in milliseconds. A timer of an event that is not
 //!   timed counts, as every timer of `StatsD` does: a client that measures has seen an event. That its
 //!   duration is lost is counted as [`Untimed`](crate::RejectionReason::Untimed).
 //!
 //! Fractions of an event (a value of 2.5, a sample rate of 0.3) are carried, for each event and
-//! listener, until they make up a whole one. So the total is always the exact sum, rounded down.
+//! listener, until they make up a whole one, which counts for the label set that completed it. So the total is always the exact sum, rounded down.
 //!
 //! What can't be used is counted in [`Rejections`](crate::Rejections) by its reason, and logged at
 //! most once a second for each reason. Other lines of the datagram count all the same.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::refusals::Refusals;
 use super::renames::Renames;
-use super::resolve::{admit, resolve};
+use super::resolve::{Found, admit, resolve};
 use super::{Amount, Kind, Line, lines};
-use crate::fleet::{AutoRegister, Registry, RejectionReason, Services, Target};
+use crate::fleet::{AutoRegister, KEYS_MAX, OTHER, Registry, RejectionReason, Services, TargetRef};
 
 /// A carried fraction this close to a whole event counts as one. This makes up for what floating
 /// point loses: ten times 0.1 is one event.
@@ -40,7 +40,7 @@ pub(super) struct Recorder {
 /// What a name stands for.
 #[derive(Debug)]
 struct Known {
-    target: Target,
+    found: Found,
     /// The part of an event that has come in but is not recorded yet.
     carry: f64,
     /// The generation in which the target was last resolved.
@@ -50,32 +50,57 @@ struct Known {
 impl Known {
     /// Records a line. Returns whether its duration was kept, or it had none.
     fn record(&mut self, line: &Line<'_>) -> bool {
-        if line.kind() == Kind::Counter || self.target.timer.is_none() {
-            let events = self.whole_events(line.amount());
-            self.target.record(events);
-            return line.kind() != Kind::Timer;
+        let Self { found: Found { target, family }, carry, .. } = self;
+        match family {
+            Some((family, keys)) => {
+                let values = values(line, keys);
+                family.on(&values[..keys.len()], |child| {
+                    record(line, child.target(target.timer.is_some()), carry)
+                })
+            }
+            None => record(line, target.as_ref(), carry),
         }
-        for ms in line.values() {
-            let events = self.whole_events(line.events_per_value());
-            self.target.record_ms(ms, events);
-        }
-        true
     }
+}
 
-    /// The whole events of `amount` and of the fractions carried so far. At any time, what was
-    /// recorded is the sum of all that came in, rounded down (to within [`SLACK`]). So no
-    /// fraction is lost, however many there are.
-    fn whole_events(&mut self, amount: Amount) -> u64 {
-        if amount.fraction == 0.0 {
-            return amount.whole;
-        }
-        let carry = self.carry + amount.fraction;
-        let carried = (carry + SLACK).floor();
-        self.carry = carry - carried;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 or 1.
-        let carried = carried as u64;
-        amount.whole + carried
+fn record(line: &Line<'_>, target: TargetRef<'_>, carry: &mut f64) -> bool {
+    if line.kind() == Kind::Counter || target.timer.is_none() {
+        target.record(whole_events(line.amount(), carry));
+        return line.kind() != Kind::Timer;
     }
+    for ms in line.values() {
+        target.record_ms(ms, whole_events(line.events_per_value(), carry));
+    }
+    true
+}
+
+/// The values of these label keys, as the tags of a line give them: of a key that comes twice the first one
+/// that isn't empty; none for a key that doesn't come. Text that isn't UTF-8 counts as past the cap.
+fn values<'a>(line: &Line<'a>, keys: &[Box<str>]) -> [&'a str; KEYS_MAX] {
+    let mut values = [""; KEYS_MAX];
+    for (key, value) in line.tags() {
+        let known = keys.iter().position(|known| known.as_bytes() == key);
+        if let Some(place) = known.map(|known| &mut values[known]).filter(|place| place.is_empty())
+        {
+            *place = str::from_utf8(value).unwrap_or(OTHER);
+        }
+    }
+    values
+}
+
+/// The whole events of `amount` and of the fractions carried so far. At any time, what was recorded is
+/// the sum of all that came in, rounded down (to within [`SLACK`]). So no fraction is lost, however many
+/// there are. The children of an event share what is carried.
+fn whole_events(amount: Amount, carry: &mut f64) -> u64 {
+    if amount.fraction == 0.0 {
+        return amount.whole;
+    }
+    let sum = *carry + amount.fraction;
+    let carried = (sum + SLACK).floor();
+    *carry = sum - carried;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 or 1.
+    let carried = carried as u64;
+    amount.whole + carried
 }
 
 impl Recorder {
@@ -169,7 +194,7 @@ impl Recorder {
         use RejectionReason::{UnknownEvent, UnknownService};
         let renames = Arc::clone(&self.renames);
         let meant = renames.apply(name);
-        let target = match (resolve(&self.services, &meant), self.auto_register) {
+        let found = match (resolve(&self.services, &meant), self.auto_register) {
             (Err(UnknownService | UnknownEvent), Some(caps)) if !self.is_ignored(name) => {
                 let admitted = admit(&self.registry, &meant, caps, &self.refusals);
                 self.look_for_changes();
@@ -177,12 +202,12 @@ impl Recorder {
             }
             (resolved, _) => resolved,
         };
-        let target = target.inspect_err(|_| {
+        let found = found.inspect_err(|_| {
             self.known.remove(name);
         })?;
         // An event keeps its fraction when its service changes.
         let carry = self.known.get(name).map_or(0.0, |known| known.carry);
-        let known = Known { target, carry, generation: self.generation };
+        let known = Known { found, carry, generation: self.generation };
         Ok(self.known.entry(name.into()).insert_entry(known).into_mut())
     }
 }
@@ -360,6 +385,40 @@ mod tests {
         recorder.record(b"s.first,a=1:1|c\ns.first#a=2:1|c\ns.first[a=3]:1|c\ns.first:1|c", false);
         assert_eq!(total(&registry, "s", "first"), 4);
         assert_eq!(recorder.known.len(), 1);
+    }
+
+    #[test]
+    fn declared_tags_are_labels_in_every_dialect() {
+        let (mut recorder, registry, rejections) = recorder(None);
+        let shop = Service::builder("shop").timed_event("request").labels(["route", "method"]);
+        let shop = registry.register(shop.build().unwrap()).unwrap();
+        recorder.look_for_changes();
+        let lines = [
+            &b"shop.request:1|c|#method:GET,route:/a:b,user:7"[..],
+            b"shop.request:2|c|@0.5|#route:/a:b,method:GET,method:POST",
+            b"shop.request,route=/a,method=GET:3|c",
+            b"shop.request#method=GET,route=/a:4|c",
+            b"shop.request[route=/a,method=GET]:5|ms",
+            b"shop.request:6|c|#user:7,method,route:",
+            b"shop.request:7|c",
+            b"shop.request:8|c|#route:\xff",
+            b"shop:9|c|#method:GET",
+        ];
+        recorder.record(&lines.join(&b'\n'), false);
+        let requests = shop.family("request").unwrap();
+        for (values, total) in [
+            (["/a:b", "GET"], 1 + 4),
+            (["/a", "GET"], 3 + 4 + 1),
+            (["", ""], 6 + 7),
+            (["other", ""], 8),
+            (["", "GET"], 9),
+        ] {
+            assert_eq!(requests.with(values).total(), total, "{values:?}");
+        }
+        assert_eq!(shop.timer("request").unwrap().snapshot().since_start().count(), 0);
+        let timed = shop.timed_family("request").unwrap().with(["/a", "GET"]);
+        assert_eq!(timed.snapshot().since_start().sum(), Duration::from_millis(5));
+        assert_eq!(rejections.iter().map(|(_, count)| count).sum::<u64>(), 0);
     }
 
     #[test]

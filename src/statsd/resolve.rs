@@ -1,11 +1,22 @@
 //! The name of a line to the event that it stands for.
 
+use std::sync::Arc;
+
 use super::refusals::Refusals;
-use crate::fleet::{AutoRegister, Registry, RejectionReason, Service};
+use crate::fleet::{AutoRegister, Children, EventKind, Keys, Registry, RejectionReason, Service};
 use crate::fleet::{ServiceError, Services, Target};
 
+/// What a name stands for.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// What counts the events of lines without tags.
+    pub(super) target: Target,
+    /// Where to find what counts those of lines with tags, and the label keys, if the event has labels.
+    pub(super) family: Option<(Arc<Children>, Keys)>,
+}
+
 /// The target of a name among the services that are there.
-pub(super) fn resolve(services: &Services, name: &[u8]) -> Result<Target, RejectionReason> {
+pub(super) fn resolve(services: &Services, name: &[u8]) -> Result<Found, RejectionReason> {
     let (service, event) = split(name)?;
     let service = services.get(service).ok_or(RejectionReason::UnknownService)?;
     target(service, event)
@@ -18,7 +29,7 @@ pub(super) fn admit(
     name: &[u8],
     caps: AutoRegister,
     refusals: &Refusals,
-) -> Result<Target, RejectionReason> {
+) -> Result<Found, RejectionReason> {
     let (service, event) = split(name)?;
     if let Some(known) = registry.get(service)
         && event.is_none_or(|event| known.event(event).is_some())
@@ -56,9 +67,11 @@ fn split(name: &[u8]) -> Result<(&str, Option<&str>), RejectionReason> {
 
 /// Without a name it is the service's first event. An event that has a source can't be recorded
 /// here, so it is unknown.
-fn target(service: &Service, event: Option<&str>) -> Result<Target, RejectionReason> {
+fn target(service: &Service, event: Option<&str>) -> Result<Found, RejectionReason> {
     let event = event.map_or(service.events().first(), |event| service.event(event));
     let event = event.ok_or(RejectionReason::UnknownEvent)?;
     let meter = event.meter().cloned().ok_or(RejectionReason::UnknownEvent)?;
-    Ok(Target { meter, timer: event.timer().cloned() })
+    let target = Target { meter, timer: event.timer().cloned() };
+    let family = EventKind::children(event).map(|family| (Arc::clone(family), family.keys()));
+    Ok(Found { target, family })
 }

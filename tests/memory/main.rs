@@ -1,6 +1,8 @@
 //! What meters, services and a scrape allocate. Alone, because the allocator that counts belongs to
 //! the whole process.
 
+#[cfg(feature = "service")] // Which has the labels.
+mod labels;
 mod meters;
 #[cfg(feature = "http")] // Which has the scrape.
 mod scrape;

@@ -227,7 +227,10 @@ impl File {
 fn key_of(service: &ServiceSpec, error: &ServiceError) -> &'static str {
     match error {
         ServiceError::BadName { name } if *name == service.name => "name",
-        ServiceError::UnknownEvent { .. } => "timed",
+        ServiceError::UnknownEvent { event, .. } if service.timed.contains(event) => "timed",
+        ServiceError::UnknownEvent { event, .. } if service.labels.contains_key(event) => "labels",
+        ServiceError::UnknownEvent { .. } => "label_sets",
+        ServiceError::BadLabel { .. } => "labels",
         _ => "events",
     }
 }
@@ -299,6 +302,9 @@ mod tests {
             basis = "lifetime"
             events = ["invoice", "reminder"]
             timed = ["invoice"]
+            labels = { invoice = ["country", "plan"] }
+            label_sets = { invoice = 1000 }
+            retire_after_seconds = 600
             "#,
         )
         .unwrap();
@@ -312,6 +318,8 @@ mod tests {
         assert_eq!(config.statsd.forget_after, Some(Duration::from_secs(1800)));
         assert_eq!(config.server.log_format, Some(LogFormat::Json));
         assert_eq!(config.services[0].events, ["invoice", "reminder"]);
+        assert_eq!(config.services[0].labels["invoice"], ["country", "plan"]);
+        assert_eq!(config.services[0].label_sets["invoice"], 1000);
         assert_eq!(parse("[statsd]\nudp = false").unwrap().statsd.udp, Some(Udp::Off));
         assert!(parse("").unwrap().services.is_empty());
     }
@@ -373,6 +381,18 @@ mod tests {
             (
                 &format!("{service}timed = [\"y\"]"),
                 "t.toml:4: service[0].timed: unknown event \"y\": service \"a\" has: x",
+            ),
+            (
+                &format!("{service}labels = {{ y = [\"k\"] }}"),
+                "t.toml:4: service[0].labels: unknown event \"y\": service \"a\" has: x",
+            ),
+            (
+                &format!("{service}labels = {{ x = [\"le\"] }}"),
+                "t.toml:4: service[0].labels: bad label \"le\" of event \"x\" of service \"a\": it is reserved",
+            ),
+            (
+                &format!("{service}label_sets = {{ y = 1 }}"),
+                "t.toml:4: service[0].label_sets: unknown event \"y\"",
             ),
             (
                 "[[service]]\nevents = [\"x\"]\nname = \"a b\"",

@@ -16,6 +16,7 @@ use super::response::{Answer, ProbeStatus, Refusal, closing, json};
 use super::response_body::ResponseBody;
 use super::route::Route;
 use super::router::Router;
+use crate::fleet::Showing;
 
 impl Router {
     /// Answers a request as it comes from a connection. Reads the body, within the limits, if the
@@ -131,9 +132,10 @@ impl Router {
         let Some(route) = route else { return Err(Refusal::unknown_path(request.uri().path())) };
         let query = Query::parse(request.uri().query().unwrap_or(""))
             .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
+        let showing = Showing { seconds: query.series, labels: query.labels };
         match route {
-            Route::EventRate => self.event_rate(query.service.as_deref(), query.series),
-            Route::EventRateOf(name) => self.event_rate(Some(&name), query.series),
+            Route::EventRate => self.event_rate(query.service.as_deref(), showing),
+            Route::EventRateOf(name) => self.event_rate(Some(&name), showing),
             Route::Events(name) => self.events(&name, request.body()),
             Route::Health => self.health(),
             Route::Live => Ok(json(StatusCode::OK, &ProbeStatus::of("live"))),

@@ -16,7 +16,7 @@ use super::scrape::{self, Form};
 use super::wanted::{Wanted, WantedMetrics};
 use crate::export::ProcessSample;
 use crate::export::discovery;
-use crate::fleet::{Rejections, Service};
+use crate::fleet::{EventKind, Rejections, Service};
 use crate::http::process;
 
 /// Up to this many events a bulk response is made on the connection's thread: it takes less than a
@@ -57,7 +57,8 @@ impl Router {
     /// The answer to a request for a bulk response, which others may share.
     pub(super) async fn answer_bulk(&self, path: &str, wanted: Wanted) -> Answer {
         let services = self.options.registry.services();
-        let events: usize = services.iter().map(|service| service.events().len()).sum();
+        let events = services.iter().flat_map(|service| service.events());
+        let events: usize = events.map(EventKind::samples).sum();
         drop(services);
         let (router, path, asked) = (self.clone(), path.to_owned(), wanted.clone());
         let make = move || caught(&path, || router.bulk(&asked));
@@ -116,6 +117,7 @@ impl Router {
             all.iter().map(|service| &**service).filter(wanted).collect()
         };
         let process = one.is_none().then(|| self.process_sample());
+        services.iter().copied().for_each(sweep);
         let scrape = scrape::scrape(&services, process, wanted.rates);
         let mut answer = self.long(wanted.form.content_type(), wanted.form.write(&scrape));
         wanted.form.describe(answer.headers_mut());
@@ -150,6 +152,17 @@ impl Router {
         let here = self.listener.as_ref();
         let here = here.map(|here| (here.running.listening.as_slice(), here.address));
         self.long_json(&discovery::targets(&services, here, authority))
+    }
+}
+
+/// Retires idle label sets, and says which events have more of them than they may have.
+fn sweep(service: &Service) {
+    for (event, family) in service.events().iter().filter_map(|e| Some((e, e.children()?))) {
+        let overflowed = family.sweep().overflowed;
+        if overflowed > 0 {
+            let (service, event) = (service.name(), event.name());
+            tracing::warn!(service, event, overflowed, "label sets past the cap count under other");
+        }
     }
 }
 

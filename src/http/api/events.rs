@@ -1,13 +1,15 @@
 //! Events that are posted as JSON.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::fleet::{Service, Target};
+use crate::fleet::{Children, Service, Target, TargetRef};
 
 /// The most events of one entry: as many as a second of a meter can hold.
 const MAX_COUNT: u64 = (1 << 40) - 1;
@@ -21,6 +23,9 @@ struct Entry<'a> {
     count: u64,
     /// How long each of the events took.
     duration_ms: Option<f64>,
+    /// The values of its labels, by key.
+    #[serde(borrow, default)]
+    labels: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
 
 const fn one() -> u64 {
@@ -33,8 +38,31 @@ pub(crate) struct Batch(Vec<Checked>);
 /// The events of an entry.
 struct Checked {
     target: Target,
+    /// Where to find the target instead, if the entry has labels. It is looked for when all entries are good:
+    /// a refused body makes no child.
+    child: Option<ChildOf>,
     count: u64,
     duration_ms: Option<f64>,
+}
+
+/// A family, and the values of a child.
+type ChildOf = (Arc<Children>, Vec<String>);
+
+impl Checked {
+    fn record(self) {
+        let Self { target, child, count, duration_ms } = self;
+        let record = |target: TargetRef<'_>| match duration_ms {
+            Some(ms) => target.record_ms(ms, count),
+            None => target.record(count),
+        };
+        match child {
+            Some((family, values)) => {
+                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                family.on(&values, |child| record(child.target(target.timer.is_some())));
+            }
+            None => record(target.as_ref()),
+        }
+    }
 }
 
 impl Batch {
@@ -49,12 +77,9 @@ impl Batch {
     /// Records all events, and returns their number.
     pub(crate) fn record(self) -> u64 {
         let mut accepted = 0_u64;
-        for Checked { target, count, duration_ms } in self.0 {
-            match duration_ms {
-                Some(ms) => target.record_ms(ms, count),
-                None => target.record(count),
-            }
-            accepted = accepted.saturating_add(count);
+        for entry in self.0 {
+            accepted = accepted.saturating_add(entry.count);
+            entry.record();
         }
         accepted
     }
@@ -65,7 +90,7 @@ struct Entries<'a>(&'a Service);
 impl Entries<'_> {
     /// Checks an entry. A duration for an event that is not timed is refused: it would be lost.
     fn check(&self, entry: &Entry<'_>) -> Result<Checked, String> {
-        let Entry { event, count, duration_ms } = entry;
+        let Entry { event, count, duration_ms, labels } = entry;
         if *count > MAX_COUNT {
             return Err(format!("count {count} is too large: at most {MAX_COUNT}"));
         }
@@ -75,7 +100,32 @@ impl Entries<'_> {
         let meter = self.0.meter(event).map_err(|error| error.to_string())?;
         let timer = duration_ms.map(|_| self.0.timer(event)).transpose();
         let target = Target { meter, timer: timer.map_err(|error| error.to_string())? };
-        Ok(Checked { target, count: *count, duration_ms: *duration_ms })
+        let child = self.child(event, labels)?;
+        Ok(Checked { target, child, count: *count, duration_ms: *duration_ms })
+    }
+
+    /// Where the events of these labels are recorded; `None` if there are no labels.
+    fn child(
+        &self,
+        event: &str,
+        labels: &BTreeMap<Cow<'_, str>, Cow<'_, str>>,
+    ) -> Result<Option<ChildOf>, String> {
+        if labels.is_empty() {
+            return Ok(None);
+        }
+        let family = self.0.event(event).and_then(|event| event.children());
+        let Some(family) = family else {
+            return Err(format!("event {event:?} has no labels: leave out \"labels\""));
+        };
+        let known = family.keys();
+        if let Some(unknown) =
+            labels.keys().find(|key| !known.iter().any(|known| **known == ***key))
+        {
+            let known = known.join(", ");
+            return Err(format!("unknown label {unknown:?}: event {event:?} has: {known}"));
+        }
+        let value = |key: &str| labels.get(key).map_or_else(String::new, ToString::to_string);
+        Ok(Some((Arc::clone(family), known.iter().map(|key| value(key)).collect())))
     }
 }
 
@@ -157,6 +207,33 @@ mod tests {
         let query = service.timer("query").unwrap().snapshot();
         assert_eq!((query.events().total(), query.since_start().count()), (3, 2));
         assert_eq!(query.since_start().sum(), Duration::from_millis(25));
+    }
+
+    #[test]
+    fn labels_are_checked_before_anything_counts() {
+        let shop = Service::builder("shop").timed_event("request").labels(["route", "method"]);
+        let shop = shop.event("order").build().unwrap();
+        let post = |body: &str| Batch::parse(body.as_bytes(), &shop).map(Batch::record);
+        let bad = r#"[{"event":"request","labels":{"route":"/"}},
+                      {"event":"request","labels":{"rout":"/"}}]"#;
+        let error = post(bad).unwrap_err().to_string();
+        let words = "entry 1: unknown label \"rout\": event \"request\" has: route, method";
+        assert!(error.contains(words), "{error}");
+        let error = post(r#"{"event":"order","labels":{"route":"/"}}"#).unwrap_err().to_string();
+        assert!(error.contains("event \"order\" has no labels"), "{error}");
+        let error = post(r#"{"event":"request","labels":{"route":7}}"#).unwrap_err().to_string();
+        assert!(error.contains("invalid type: integer `7`, expected a string"), "{error}");
+        let requests = shop.timed_family::<2>("request").unwrap();
+        assert_eq!(requests.family().series().len(), 1, "no child was made");
+
+        let body = r#"[{"event":"request","count":3,"labels":{"method":"GET","route":"/a"}},
+                       {"event":"request","duration_ms":2.5,"labels":{"method":"GET"}},
+                       {"event":"request","labels":{}}]"#;
+        assert_eq!(post(body).unwrap(), 5);
+        assert_eq!(requests.family().with(["/a", "GET"]).total(), 3);
+        assert_eq!(requests.with(["", "GET"]).snapshot().since_start().count(), 1);
+        assert_eq!(shop.meter("request").unwrap().total(), 1);
+        assert_eq!(shop.snapshot().unwrap().total(), 5);
     }
 
     #[test]

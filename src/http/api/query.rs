@@ -11,6 +11,8 @@ pub(crate) struct Query<'a> {
     pub(crate) service: Option<Cow<'a, str>>,
     /// Whether the document shows each second of the window.
     pub(crate) series: bool,
+    /// Whether the document shows the children of events that have labels.
+    pub(crate) labels: bool,
     /// Whether `/metrics` shows services that have a dedicated listener as well.
     pub(crate) own_ports: bool,
     /// Whether `/metrics` shows rates; `None` leaves it to the router.
@@ -41,18 +43,20 @@ impl<'a> Query<'a> {
     /// Reads the text after the question mark. Bytes that aren't UTF-8 become U+FFFD, which no
     /// service has in its name.
     pub(crate) fn parse(query: &'a str) -> Result<Self, QueryError> {
-        let (mut service, mut series, mut own_ports, mut rates) = (None, None, None, None);
+        let (mut service, mut series, mut labels) = (None, None, None);
+        let (mut own_ports, mut rates) = (None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "service" => once("service", &mut service, value)?,
                 "series" => switch("series", &mut series, &value)?,
+                "labels" => switch("labels", &mut labels, &value)?,
                 "own_ports" => switch("own_ports", &mut own_ports, &value)?,
                 "rates" => switch("rates", &mut rates, &value)?,
                 _ => {}
             }
         }
         let (series, own_ports) = (series.unwrap_or(false), own_ports.unwrap_or(true));
-        Ok(Self { service, series, own_ports, rates })
+        Ok(Self { service, series, labels: labels.unwrap_or(false), own_ports, rates })
     }
 }
 
@@ -79,7 +83,7 @@ mod tests {
     fn known_parameters_are_decoded_others_ignored() {
         let query = Query::parse("a=b&service=sports%2Ddata&series=1&&=").unwrap();
         assert_eq!(query.service.as_deref(), Some("sports-data"));
-        assert!(query.series && query.own_ports && query.rates.is_none());
+        assert!(query.series && !query.labels && query.own_ports && query.rates.is_none());
         let query = Query::parse("").unwrap();
         assert!(query.service.is_none() && !query.series);
         assert_eq!(Query::parse("service=%ff").unwrap().service.as_deref(), Some("\u{fffd}"));

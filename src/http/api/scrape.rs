@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::{BufWriter, IntoInnerError, Write};
+use std::time::UNIX_EPOCH;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -13,8 +14,8 @@ use mediatype::{MediaType, MediaTypeList, Name, ReadParams};
 use super::pieces::{PIECE, Pieces};
 use crate::export::exposition::Format;
 use crate::export::families::encode;
-use crate::export::{EventSample, ProcessSample, Scrape, ServiceSample};
-use crate::fleet::{Moments, Service};
+use crate::export::{EventSample, FamilySample, ProcessSample, Scrape, ServiceSample};
+use crate::fleet::{Glanced, GlancedFigures, Moments, Service};
 
 /// The figures of these services now, as of one moment for all services on the same clock. A
 /// service whose source fails is shown without figures, and the log names it.
@@ -27,27 +28,39 @@ pub(crate) fn scrape<'a>(
     let mut scrape = Scrape {
         services: Vec::with_capacity(services.len()),
         events: Vec::with_capacity(events),
+        families: Vec::new(),
         process,
         rates,
     };
     let mut moments = Moments::default();
     for service in services {
-        let (spec, before) = (service.spec(), scrape.events.len());
+        let (spec, before) = (service.spec(), (scrape.events.len(), scrape.families.len()));
         let reading = service.read(moments.of(service));
-        let read = reading.each_at_a_glance(|event, glance, durations| {
-            scrape.events.push(EventSample {
-                service: service.name(),
-                event: event.name(),
-                total: glance.total,
-                in_window: glance.in_window,
-                per_second: reading.rate(glance.total, glance.per_second),
-                last_event_age: glance.last_event_age,
-                durations,
-            });
+        let read = reading.each_at_a_glance(|event, glanced| {
+            let (service, event) = (service.name(), event.name());
+            match glanced {
+                Glanced::Figures(GlancedFigures { glance, durations, labels, started_at }) => {
+                    scrape.events.push(EventSample {
+                        service,
+                        event,
+                        labels,
+                        created: started_at.duration_since(UNIX_EPOCH).unwrap_or_default(),
+                        total: glance.total,
+                        in_window: glance.in_window,
+                        per_second: reading.rate(glance.total, glance.per_second),
+                        last_event_age: glance.last_event_age,
+                        durations,
+                    });
+                }
+                Glanced::Children { overflowed, retired, .. } => {
+                    scrape.families.push(FamilySample { service, event, overflowed, retired });
+                }
+            }
         });
         if let Err(error) = &read {
             tracing::warn!(service = service.name(), %error, "left out of /metrics");
-            scrape.events.truncate(before);
+            scrape.events.truncate(before.0);
+            scrape.families.truncate(before.1);
         }
         scrape.services.push(ServiceSample {
             name: service.name(),

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use super::events::Batch;
 use super::response::{Accepted, Answer, Health, ProbeStatus, Refusal, json};
 use super::router::Router;
-use crate::fleet::{EventRate, Moments, Service, seconds};
+use crate::fleet::{EventRate, Glanced, GlancedFigures, Moments, Service, Showing, seconds};
 
 /// The most services that an error lists.
 const LISTED: usize = 20;
@@ -31,9 +31,12 @@ impl Router {
         })
     }
 
-    pub(super) fn event_rate(&self, name: Option<&str>, series: bool) -> Result<Answer, Refusal> {
-        let service = self.named(name)?;
-        let document = if series { service.event_rate_with_series() } else { service.event_rate() };
+    pub(super) fn event_rate(
+        &self,
+        name: Option<&str>,
+        showing: Showing,
+    ) -> Result<Answer, Refusal> {
+        let document = self.named(name)?.event_rate_showing(showing);
         Ok(json(status_of(&document), &document))
     }
 
@@ -62,9 +65,15 @@ impl Router {
         let service = self.named(None)?;
         let (mut total, mut per_second) = (0_u64, 0.0);
         let reading = service.read(Moments::default().of(&service));
-        let read = reading.each_at_a_glance(|_, glance, _| {
-            total = total.saturating_add(glance.total);
-            per_second += glance.per_second;
+        let read = reading.each_at_a_glance(|_, glanced| {
+            let (more, rate) = match glanced {
+                Glanced::Figures(GlancedFigures { glance, .. }) => {
+                    (glance.total, glance.per_second)
+                }
+                Glanced::Children { retired, per_second, .. } => (retired, per_second),
+            };
+            total = total.saturating_add(more);
+            per_second += rate;
         });
         let mut uptime = reading.uptime;
         let error = match read {
