@@ -87,8 +87,9 @@ pub use engine::internals;
 #[cfg(not(loom))]
 pub use engine::start;
 pub use engine::{
-    Clock, Diagnostics, Distribution, LocalMeter, ManualClock, Meter, SinceStart, Snapshot, Timer,
-    TimerSnapshot, Timing, diagnostics,
+    Clock, CustomClock, Diagnostics, Distribution, LocalMeter, ManualClock, Meter, MeterHandle,
+    OwnedLocalMeter, OwnedTiming, SinceStart, Snapshot, Stopwatch, Timer, TimerHandle,
+    TimerSnapshot, Timing, copies, diagnostics,
 };
 #[cfg(feature = "service")]
 pub use fleet::{
