@@ -17,13 +17,13 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tickring::http::{ResponseBody, Router};
-use tickring::{Meter, Registry, Service};
+use tickring::{MeterHandle, Registry, Service};
 use tokio::net::TcpListener;
 
 /// What every request needs. The meters are looked up once.
 struct Billing {
-    lists: Arc<Meter>,
-    invoices: Arc<Meter>,
+    lists: MeterHandle,
+    invoices: MeterHandle,
     router: Router,
 }
 

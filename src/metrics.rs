@@ -52,7 +52,7 @@ use ::metrics::{
 };
 use papaya::HashMap;
 
-use crate::engine::Meter;
+use crate::engine::MeterHandle;
 use crate::fleet::{Naming, Registry};
 
 const OVERFLOW: &str = "overflow";
@@ -294,7 +294,7 @@ impl ::metrics::Recorder for Recorder {
 
 /// A counter below the caps: it has a meter to itself.
 struct Counted {
-    meter: Arc<Meter>,
+    meter: MeterHandle,
     /// Held from reading the total until it is raised, so that two raises don't add up.
     raising: Mutex<()>,
 }
@@ -313,7 +313,7 @@ impl CounterFn for Counted {
 }
 
 /// The meter that all counters past a cap share.
-struct Overflow(Arc<Meter>);
+struct Overflow(MeterHandle);
 
 impl CounterFn for Overflow {
     fn increment(&self, value: u64) {

@@ -4,9 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Unavailable;
-use crate::engine::{Clock, Meter, Snapshot, Timer};
+use crate::engine::{Clock, Meter, MeterHandle, Moment, Snapshot, Timer, TimerHandle};
 
 /// One kind of event that a service counts.
 #[derive(Debug)]
@@ -20,10 +21,10 @@ pub struct EventKind {
 #[derive(Clone, Debug)]
 pub(super) enum FiguresFrom {
     Recorded {
-        meter: Arc<Meter>,
+        meter: MeterHandle,
         /// It counts on `meter`. An event that is no longer timed keeps its timer for the time
         /// when it is timed again: with a second timer, each would have a part of the durations.
-        timer: Option<Arc<Timer>>,
+        timer: Option<TimerHandle>,
         /// Whether the timer is in use.
         timed: bool,
     },
@@ -66,26 +67,43 @@ impl FiguresFrom {
         let clock = clock.clone();
         let meter = if timed { Meter::timed_with_clock(clock) } else { Meter::with_clock(clock) };
         let meter = Arc::new(meter);
-        Self::Recorded { timer: timed.then(|| timer_of(&meter)), meter, timed }
+        let own = timed.then(|| timer_of(&meter));
+        Self::Recorded { meter: meter.into(), timer: own, timed }
     }
 
-    /// The same figures, with or without durations from now on.
-    pub(super) fn continued(&self, timed: bool) -> Self {
+    /// A meter that the program has, and its timer if it is one's.
+    pub(super) fn given(meter: MeterHandle, timer: Option<TimerHandle>) -> Self {
+        Self::Recorded { meter, timed: timer.is_some(), timer }
+    }
+
+    /// For how long its meter had been in use at `now`, a moment of `clock`; zero by another clock.
+    pub(super) fn age(&self, clock: &Clock, now: Moment) -> Duration {
+        match self {
+            Self::Recorded { meter, .. } if meter.clock().is(clock) => {
+                meter.snapshot_as_of(clock, now).uptime()
+            }
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// The same figures, with or without durations from now on. `None` for durations of a static meter:
+    /// it has no timer, and can't get one.
+    pub(super) fn continued(&self, timed: bool) -> Option<Self> {
         match self {
             Self::Recorded { meter, timer: kept, .. } => {
-                let mut kept = kept.clone();
-                if timed {
-                    kept.get_or_insert_with(|| timer_of(meter));
-                }
-                Self::Recorded { meter: Arc::clone(meter), timer: kept, timed }
+                let kept = match kept {
+                    None if timed => Some(timer_of(meter.counted()?)),
+                    kept => kept.clone(),
+                };
+                Some(Self::Recorded { meter: meter.clone(), timer: kept, timed })
             }
-            Self::Source(source) => Self::Source(source.clone()),
+            Self::Source(source) => Some(Self::Source(source.clone())),
         }
     }
 }
 
-fn timer_of(meter: &Arc<Meter>) -> Arc<Timer> {
-    Arc::new(Timer::of_meter(Arc::clone(meter)))
+fn timer_of(meter: &Arc<Meter>) -> TimerHandle {
+    Arc::new(Timer::of_meter(Arc::clone(meter))).into()
 }
 
 impl EventKind {
@@ -98,7 +116,7 @@ impl EventKind {
     /// The meter that counts this event; `None` if a [source](super::ServiceBuilder::source)
     /// reports its figures.
     #[must_use]
-    pub fn meter(&self) -> Option<&Arc<Meter>> {
+    pub fn meter(&self) -> Option<&MeterHandle> {
         match &self.figures {
             FiguresFrom::Recorded { meter, .. } => Some(meter),
             FiguresFrom::Source(_) => None,
@@ -108,7 +126,7 @@ impl EventKind {
     /// The timer that counts this event and its durations; `None` if the event is not timed, or
     /// if a [source](super::ServiceBuilder::source) reports its figures.
     #[must_use]
-    pub fn timer(&self) -> Option<&Arc<Timer>> {
+    pub fn timer(&self) -> Option<&TimerHandle> {
         match &self.figures {
             FiguresFrom::Recorded { timer, timed: true, .. } => timer.as_ref(),
             _ => None,

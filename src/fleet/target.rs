@@ -1,16 +1,15 @@
 //! What an event that comes in from outside is recorded on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Meter, Timer};
+use crate::engine::{MeterHandle, TimerHandle};
 
 /// The meter of an event, and its timer if durations are to be recorded.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    pub(crate) meter: Arc<Meter>,
+    pub(crate) meter: MeterHandle,
     /// It counts on `meter`.
-    pub(crate) timer: Option<Arc<Timer>>,
+    pub(crate) timer: Option<TimerHandle>,
 }
 
 impl Target {
@@ -44,7 +43,7 @@ mod tests {
         let service = Service::builder("s").timed_event("timed").event("plain").build().unwrap();
         let timer = service.timer("timed").unwrap();
         let meter = service.meter("timed").unwrap();
-        let target = Target { meter, timer: Some(Arc::clone(&timer)) };
+        let target = Target { meter, timer: Some(timer.clone()) };
         target.record_ms(2.5, 2);
         target.record_ms(1e300, 1);
         target.record(4);
