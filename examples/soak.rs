@@ -170,7 +170,7 @@ fn request(
 fn serve(registry: Registry) -> Result<SocketAddr, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    let server = Server::new(Router::new(registry, "admin-api"))
+    let server = Server::new(Router::new(registry, "admin-api")?.accept_events())
         .listen(listener, "admin-api")?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

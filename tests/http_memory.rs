@@ -32,7 +32,8 @@ fn large() -> Running {
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(Router::new(registry.clone(), "any")).listen(listener, "any").unwrap();
+    let server =
+        Server::new(Router::new(registry.clone(), "any").unwrap()).listen(listener, "any").unwrap();
     run(Builder::new_multi_thread().worker_threads(2), server, address, registry)
 }
 

@@ -39,7 +39,7 @@ impl RequestCounter {
     /// let registry = Registry::new();
     /// registry.register(Service::from_catalogue("admin-api").unwrap()).unwrap();
     /// let counter = RequestCounter::first_event_of("admin-api");
-    /// let server = Server::new(Router::new(registry, "admin-api")).count_requests(counter);
+    /// let server = Server::new(Router::new(registry, "admin-api").unwrap()).count_requests(counter);
     /// # drop(server);
     /// ```
     #[must_use]
