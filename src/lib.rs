@@ -57,6 +57,12 @@
 //! # fn main() {}
 //! ```
 //!
+//! # More
+//!
+//! The [`guide`] has pages on [async code](guide::tasks), [tests](guide::testing),
+//! [many meters](guide::many_meters), [admission](guide::admission), [mounting](guide::mounting) in axum,
+//! hyper and others, and [two versions](guide::versions) in one process.
+//!
 //! # Features
 //!
 //! The README has the table. With `default-features = false` the crate is the engine alone and
@@ -72,6 +78,8 @@ mod engine;
 mod export;
 #[cfg(feature = "service")]
 mod fleet;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "metrics")]
@@ -99,6 +107,6 @@ pub use fleet::{
 };
 
 /// Compiles the examples of the README.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "http"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
