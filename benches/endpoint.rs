@@ -56,7 +56,9 @@ fn event_rate_server(name: &'static str) -> SocketAddr {
         let registry = Registry::new();
         let service = Service::from_catalogue(name).expect("it is in the catalogue");
         registry.register(service).expect("it is the first");
-        let server = Server::new(Router::new(registry, name)).listen(listener, name);
+        let server =
+            Server::new(Router::new(registry, name).expect("a service that is registered"))
+                .listen(listener, name);
         server.expect("a listener").serve(std::future::pending()).await.expect("it serves");
     });
     address

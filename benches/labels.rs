@@ -72,7 +72,7 @@ fn scrape(c: &mut Criterion) {
         let route = format!("/api/v1/items/{number}");
         METHODS.iter().for_each(|method| requests.record_n([&route, method], number));
     }
-    let router = Router::new(registry, "shop");
+    let router = Router::new(registry, "shop").expect("it is registered");
     let get = |uri: &str| Request::get(uri).body(Bytes::new()).expect("a sound request");
     let mut group = c.benchmark_group("10,000 children");
     for uri in ["/metrics", "/metrics?rates=0", "/api/v1/event-rate?labels=1"] {

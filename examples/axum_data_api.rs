@@ -9,9 +9,9 @@
 use std::error::Error;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Path, Request};
+use axum::extract::{MatchedPath, Path};
 use axum::http::StatusCode;
-use axum::routing::{any, get};
+use axum::routing::get;
 use tickring::tower::{MeterLayer, Routes, outcomes};
 use tickring::{Registry, Service};
 use tokio::net::TcpListener;
@@ -29,17 +29,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     })?;
     let layer = MeterLayer::new(data_api.meter("request")?).outcomes(&ends)?.routes(routes);
 
-    // Where it can be read. The router also takes events by POST under /api/v1/services/, which
-    // is not for everyone, so it gets single paths.
-    let answers = tickring::http::Router::new(registry, "data-api");
-    let figures = any(move |request: Request| async move { answers.handle(request).await });
+    // Where it can be read: each path that the application doesn't have is the figures'. They are only
+    // read; POST gets 403. `nest_service` would put them under a prefix.
+    let figures = tickring::http::Router::new(registry, "data-api")?;
 
-    let app = Router::new()
-        .route("/api/v1/items/{id}", get(item))
-        .route("/api/v1/event-rate", figures.clone())
-        .route("/api/v1/services", figures.clone())
-        .route("/health", figures)
-        .layer(layer);
+    let app =
+        Router::new().route("/api/v1/items/{id}", get(item)).fallback_service(figures).layer(layer);
     let listener = TcpListener::bind(&address).await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;

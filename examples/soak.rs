@@ -7,14 +7,13 @@
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tickring::http::{Router, Server};
-use tickring::{Meter, Registry, Service, catalogue, diagnostics};
+use tickring::{Meter, MeterHandle, Registry, Service, catalogue, diagnostics};
 
 /// The service whose meter gets most of it.
 const SERVICE: &str = "websocket-ingestion";
@@ -27,7 +26,7 @@ const CLIENTS: usize = 2;
 /// What all take part in.
 #[derive(Debug)]
 struct Stage {
-    meter: Arc<Meter>,
+    meter: MeterHandle,
     over: AtomicBool,
     /// Events that somebody has begun to record, and has recorded, on the meter.
     begun: AtomicU64,
@@ -171,7 +170,8 @@ fn request(
 fn serve(registry: Registry) -> Result<SocketAddr, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    let server = Server::new(Router::new(registry, "admin-api")).listen(listener, "admin-api")?;
+    let server = Server::new(Router::new(registry, "admin-api")?.accept_events())
+        .listen(listener, "admin-api")?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     thread::spawn(move || runtime.block_on(server.serve(std::future::pending())));

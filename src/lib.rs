@@ -57,6 +57,12 @@
 //! # fn main() {}
 //! ```
 //!
+//! # More
+//!
+//! The [`guide`] has pages on [async code](guide::tasks), [tests](guide::testing),
+//! [many meters](guide::many_meters), [admission](guide::admission), [mounting](guide::mounting) in axum,
+//! hyper and others, and [two versions](guide::versions) in one process.
+//!
 //! # Features
 //!
 //! The README has the table. With `default-features = false` the crate is the engine alone and
@@ -72,6 +78,8 @@ mod engine;
 mod export;
 #[cfg(feature = "service")]
 mod fleet;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "metrics")]
@@ -87,8 +95,9 @@ pub use engine::internals;
 #[cfg(not(loom))]
 pub use engine::start;
 pub use engine::{
-    Clock, Diagnostics, Distribution, LocalMeter, ManualClock, Meter, SinceStart, Snapshot, Timer,
-    TimerSnapshot, Timing, diagnostics,
+    Clock, CustomClock, Diagnostics, Distribution, LocalMeter, ManualClock, Meter, MeterHandle,
+    OwnedLocalMeter, OwnedTiming, SinceStart, Snapshot, Stopwatch, Timer, TimerHandle,
+    TimerSnapshot, Timing, copies, diagnostics,
 };
 #[cfg(feature = "service")]
 pub use fleet::{
@@ -99,6 +108,6 @@ pub use fleet::{
 };
 
 /// Compiles the examples of the README.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "http"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

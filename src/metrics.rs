@@ -61,7 +61,7 @@ use ::metrics::{
 use papaya::HashMap;
 
 use self::admission::{Admission, Found, OVERFLOW_SERVICE};
-use crate::engine::{Meter, Timer};
+use crate::engine::{Meter, MeterHandle, TimerHandle};
 use crate::fleet::{OTHER, Registry};
 
 const OVERFLOW: &str = "overflow";
@@ -312,7 +312,7 @@ impl ::metrics::Recorder for Recorder {
 
 /// A histogram of durations.
 struct Timed {
-    timer: Arc<Timer>,
+    timer: TimerHandle,
     /// How many seconds a value of 1 is.
     scale: f64,
 }
@@ -328,7 +328,7 @@ impl HistogramFn for Timed {
 
 /// A counter below the caps: it has a meter to itself.
 struct Counted {
-    meter: Arc<Meter>,
+    meter: MeterHandle,
     /// Held from reading the total until it is raised, so that two raises don't add up.
     raising: Arc<Mutex<()>>,
 }
@@ -347,7 +347,7 @@ impl CounterFn for Counted {
 }
 
 /// The meter that all counters past a cap share.
-struct Overflow(Arc<Meter>);
+struct Overflow(MeterHandle);
 
 impl CounterFn for Overflow {
     fn increment(&self, value: u64) {

@@ -62,7 +62,7 @@ fn hundred_clients_beside_a_million_events_a_second() {
     let meter = server.registry.get("websocket-ingestion").unwrap().meter("event").unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let recording = {
-        let (meter, stop) = (Arc::clone(&meter), Arc::clone(&stop));
+        let (meter, stop) = (meter.clone(), Arc::clone(&stop));
         std::thread::spawn(move || record_steadily(&meter, &stop))
     };
     let ready = Arc::new(Barrier::new(CLIENTS));

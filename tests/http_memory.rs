@@ -23,8 +23,8 @@ const BESIDE: u64 = 24 << 20;
 /// As many services, as many events of each, and names as long as automatic registration admits.
 fn large() -> Running {
     let registry = Registry::new();
+    let name = |kind: &str, number: usize| format!("{kind}{number:-<120}");
     for service in 0..SERVICES {
-        let name = |kind: &str, number: usize| format!("{kind}{number:-<120}");
         let builder = Service::builder(name("service", service));
         let events = (0..EVENTS).map(|event| name("event", event));
         let builder = events.fold(builder, ServiceBuilder::event);
@@ -32,7 +32,9 @@ fn large() -> Running {
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(Router::new(registry.clone(), "any")).listen(listener, "any").unwrap();
+    let first = name("service", 0);
+    let router = Router::new(registry.clone(), &first).unwrap();
+    let server = Server::new(router).listen(listener, first).unwrap();
     run(Builder::new_multi_thread().worker_threads(2), server, address, registry)
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use support::PATIENCE;
 use tickring::http::Router;
 use tickring::statsd::{Config, bind_udp};
-use tickring::{Family, ManualClock, Meter, Registry, Service};
+use tickring::{Family, ManualClock, MeterHandle, Registry, Service};
 
 type Labels = [&'static str; 2];
 
@@ -80,7 +80,7 @@ impl Model {
     }
 
     /// Those that may retire, if nobody holds them.
-    fn idle(&self, held: &[(Labels, Arc<Meter>)]) -> Vec<Labels> {
+    fn idle(&self, held: &[(Labels, MeterHandle)]) -> Vec<Labels> {
         let idle = self.children.iter().filter(|(labels, (made, counted))| {
             **labels != ["", ""]
                 && **labels != OTHER
@@ -99,7 +99,7 @@ struct Fixture {
     statsd: UdpSocket,
     _listener: tickring::statsd::Listener,
     model: Model,
-    held: Vec<(Labels, Arc<Meter>)>,
+    held: Vec<(Labels, MeterHandle)>,
     random: fastrand::Rng,
 }
 
@@ -118,7 +118,7 @@ impl Fixture {
             requests: service.family("request").unwrap(),
             service,
             _listener: Config::new(registry.clone()).udp(socket).unwrap(),
-            router: Router::new(registry, "shop"),
+            router: Router::new(registry, "shop").unwrap().accept_events(),
             statsd,
             model: Model::default(),
             held: Vec::new(),

@@ -58,7 +58,9 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
     let mut limits = settings.limits;
     limits.max_connections =
         descriptors::connections(limits.max_connections, sockets.http.len(), streams);
-    let mut router = Router::new(registry, &settings.service).rejections(rejections).limits(limits);
+    let router = Router::new(registry, &settings.service).map_err(io::Error::other);
+    let router = router.map_err(system("can't serve"))?.accept_events();
+    let mut router = router.rejections(rejections).limits(limits);
     if let Some(hosts) = &settings.allowed_hosts {
         router = router.allowed_hosts(hosts.iter().map(|HostName(name)| name));
     }

@@ -1,5 +1,6 @@
 //! Figures about the engine itself, for the whole process.
 
+use std::fs;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct Diagnostics {
     pub shards: u64,
     /// How many of the shards belong to timers. Each takes 5,248 bytes more.
     pub timed_shards: u64,
+    /// The version of this copy of the crate. [`copies`] says whether there are others.
+    pub version: &'static str,
 }
 
 /// Figures about the engine itself, for the whole process. Costs one reading of the clock.
@@ -52,7 +55,36 @@ pub fn diagnostics() -> Diagnostics {
         saturated_records: SATURATED.load(Ordering::Relaxed),
         shards: SHARDS.load(Ordering::Relaxed),
         timed_shards: TIMED_SHARDS.load(Ordering::Relaxed),
+        version: env!("CARGO_PKG_VERSION"),
     }
+}
+
+/// What a copy of the crate, of whatever version, calls its ticker.
+const TICKER: &str = "tickring-ticker";
+
+/// How many copies of this crate, of whatever version, count in this process: more than one if two
+/// dependencies need versions that aren't compatible. Each copy counts apart from the others, so meters of
+/// one are not in the figures of another.
+///
+/// It counts the threads that are tickers. A copy without a ticker yet is not counted; for some seconds
+/// after a ticker was late by three seconds, a copy can have two. `None` where the system doesn't list a
+/// process's threads by name; Linux does. It reads a file for each thread, so call it once, at the start or on
+/// request.
+///
+/// ```
+/// tickring::start()?;
+/// if let Some(copies @ 2..) = tickring::copies() {
+///     let version = tickring::diagnostics().version;
+///     eprintln!("{copies} copies of tickring count in this process; this one is {version}");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+pub fn copies() -> Option<usize> {
+    let threads = fs::read_dir("/proc/self/task").ok()?;
+    // A thread that has ended meanwhile has no name.
+    let names = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("comm")));
+    Some(names.flatten().filter(|name| name.trim_end() == TICKER).count())
 }
 
 #[cold]

@@ -213,7 +213,8 @@ impl Meter {
     /// Make one for each thread or worker, and keep it. Each that is alive at the same time takes 704 bytes,
     /// which are never freed, and makes each snapshot longer by a ring. So one for each async task takes 704
     /// bytes for each concurrent task, up to 256. A task does better to record on the meter itself, which
-    /// uses the shard of the thread that runs it.
+    /// uses the shard of the thread that runs it. [`OwnedLocalMeter`](crate::OwnedLocalMeter) borrows nothing,
+    /// for structs.
     ///
     /// ```
     /// static BYTES: tickring::Meter = tickring::Meter::new();

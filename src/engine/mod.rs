@@ -27,7 +27,7 @@
 //!
 //! From the bottom up: `sync`; `time`; `diagnostics`; `seconds` and `durations`, which know neither each
 //! other nor shards; `shards`, which knows both; `snapshot` and `distribution`; `show`, which prints
-//! these two; `meter`; `timer`. What the layers above the engine may use is re-exported here, and
+//! these two; `meter`; `timer`; `stopwatch` and `handle`; `owned`. What the layers above the engine may use is re-exported here, and
 //! nothing else.
 //!
 //! # Words
@@ -53,29 +53,35 @@
 mod diagnostics;
 mod distribution;
 mod durations;
+mod handle;
 #[cfg(any(loom, feature = "internals"))]
 pub mod internals;
 mod meter;
+mod owned;
 mod reads;
 mod seconds;
 mod shards;
 mod show;
 mod snapshot;
+mod stopwatch;
 mod sync;
 mod time;
 mod timer;
 
-pub use self::diagnostics::{Diagnostics, diagnostics};
+pub use self::diagnostics::{Diagnostics, copies, diagnostics};
 pub use self::distribution::{Distribution, SinceStart, TimerSnapshot};
+pub use self::handle::{MeterHandle, TimerHandle};
 pub use self::meter::{LocalMeter, Meter};
+pub use self::owned::{OwnedLocalMeter, OwnedTiming};
 #[cfg(feature = "http")]
 pub(crate) use self::reads::Glance;
 pub use self::snapshot::Snapshot;
 #[cfg(feature = "service")]
 pub(crate) use self::snapshot::WINDOW;
+pub use self::stopwatch::Stopwatch;
 #[cfg(feature = "service")]
 pub(crate) use self::time::Moment;
 #[cfg(not(loom))]
 pub use self::time::start;
-pub use self::time::{Clock, ManualClock};
+pub use self::time::{Clock, CustomClock, ManualClock};
 pub use self::timer::{Timer, Timing};

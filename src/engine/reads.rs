@@ -86,8 +86,8 @@ impl Meter {
     #[must_use]
     #[inline]
     pub fn events_in_window(&self) -> u64 {
-        let now = self.clock().tick_for_reader();
-        if let Some(closed) = self.kept().get(now)
+        if let Some(now) = self.clock().tick_at_hand()
+            && let Some(closed) = self.kept().get(now)
             && self.roster().shared_in_use(now).is_none()
         {
             let events = self.roster().owned_total().wrapping_sub(closed.before);

@@ -263,6 +263,10 @@ impl Timer {
     /// Times a call. If the call panics, the time up to the panic is recorded. Costs two readings of the
     /// clock.
     ///
+    /// **Not for async code.** `timer.time(|| fetch()).await` compiles, and times only how long it takes to
+    /// make the future, a few nanoseconds: the work is done at the `.await`, after the time has been
+    /// recorded. [`time_async`](Self::time_async) times a future.
+    ///
     /// ```
     /// let timer = tickring::Timer::new();
     /// assert_eq!(timer.time(|| 6 * 7), 42);
@@ -350,6 +354,8 @@ impl fmt::Debug for Timer {
 }
 
 /// An event in progress, made by [`Timer::start`]. When it is dropped, it records on its timer.
+/// [`OwnedTiming`](crate::OwnedTiming) borrows nothing; a [`Stopwatch`](crate::Stopwatch) records only when it is
+/// stopped.
 ///
 /// ```
 /// let timer = tickring::Timer::new();

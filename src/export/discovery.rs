@@ -47,8 +47,23 @@ pub(crate) fn dedicated_listeners(
 
 /// All targets for a client. `here` is the listeners of the process and the address of the one that
 /// the client reached; `None` if the process is served by other code. `authority` is the host, with
-/// or without a port, that the request names.
+/// or without a port, that the request names. `metrics_path` is where `/metrics` is, if it is elsewhere.
 pub(crate) fn targets(
+    services: &Services,
+    here: Option<(&[Listening], SocketAddr)>,
+    authority: Option<&str>,
+    metrics_path: Option<&str>,
+) -> Vec<TargetGroup> {
+    let mut groups = groups(services, here, authority);
+    if let Some(path) = metrics_path {
+        for group in &mut groups {
+            group.labels.insert("__metrics_path__", path.to_owned());
+        }
+    }
+    groups
+}
+
+fn groups(
     services: &Services,
     here: Option<(&[Listening], SocketAddr)>,
     authority: Option<&str>,
@@ -126,7 +141,7 @@ mod tests {
             registry.register(Service::from_catalogue(name).unwrap()).unwrap();
         }
         let here = here.map(|here| (listening, here.parse().unwrap()));
-        serde_json::to_value(targets(&registry.services(), here, authority)).unwrap()
+        serde_json::to_value(targets(&registry.services(), here, authority, None)).unwrap()
     }
 
     #[test]
@@ -187,10 +202,24 @@ mod tests {
     }
 
     #[test]
+    fn each_target_has_the_path_below_a_prefix() {
+        let two =
+            [listening("127.0.0.1:8003", None), listening("127.0.0.1:8005", Some("sports-data"))];
+        let registry = Registry::new();
+        registry.register(Service::from_catalogue("sports-data").unwrap()).unwrap();
+        let here = Some((&two[..], two[0].address));
+        let groups = targets(&registry.services(), here, None, Some("/ops/metrics"));
+        assert_eq!(groups.len(), 2);
+        for group in groups {
+            assert_eq!(group.labels["__metrics_path__"], "/ops/metrics", "{group:?}");
+        }
+    }
+
+    #[test]
     fn no_services_or_no_name_give_no_target() {
         let one = [listening("127.0.0.1:8003", None)];
         let none = Registry::new().services();
-        assert_eq!(targets(&none, Some((&one, one[0].address)), None), []);
+        assert_eq!(targets(&none, Some((&one, one[0].address)), None, None), []);
         assert_eq!(found(&[], None, None), json!([]));
         assert_eq!(found(&[], None, Some("app:80"))[0]["targets"][0], "app:80");
     }

@@ -149,6 +149,7 @@ fn process_is_shown_and_rates_can_be_left_out() {
             clock_lag: Duration::from_millis(250),
             saturated_records: 3,
             shards: 4,
+            version: "1.2.3",
         },
         rejected: vec![(RejectionReason::Malformed, 5), (RejectionReason::Negative, 0)],
         program: vec![

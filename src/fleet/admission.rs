@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Registry, Service, ServiceBuilder, ServiceError};
 #[cfg(any(feature = "metrics", feature = "tower"))]
-use crate::engine::Meter;
+use crate::engine::MeterHandle;
 
 /// The event of a new service, if none is named.
 const FIRST_EVENT: &str = "event";
@@ -176,7 +176,7 @@ impl Registry {
         &self,
         service: &str,
         event: &str,
-    ) -> Result<Arc<Meter>, ServiceError> {
+    ) -> Result<MeterHandle, ServiceError> {
         // Its caller goes on recording on the meter, so it must not be forgotten.
         let described = |builder: ServiceBuilder, event: &str| builder.event(event);
         self.admit_as(service, Some(event), AutoRegister::UNCAPPED, described)?.meter(event)

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::event::{FiguresFrom, Source};
 use super::{EventKind, RateBasis, Service, ServiceError, ServiceSpec};
-use crate::engine::{Clock, Snapshot};
+use crate::engine::{Clock, Meter, MeterHandle, Moment, Snapshot, TimerHandle};
 
 /// Builds a [`Service`]; [`Service::builder`] makes one.
 ///
@@ -34,7 +34,8 @@ use crate::engine::{Clock, Snapshot};
 pub struct ServiceBuilder {
     spec: ServiceSpec,
     clock: Clock,
-    sources: HashMap<String, Source>,
+    /// Those of the events whose figures the program has already.
+    given: HashMap<String, FiguresFrom>,
     /// The one whose clock and start are kept comes first.
     previous: Vec<Arc<Service>>,
     /// Those of the events that are registered on first sight.
@@ -47,7 +48,7 @@ impl From<ServiceSpec> for ServiceBuilder {
         Self {
             spec,
             clock: Clock::System,
-            sources: HashMap::new(),
+            given: HashMap::new(),
             previous: Vec::new(),
             admitted: HashSet::new(),
             keep_admitted: false,
@@ -144,6 +145,60 @@ impl ServiceBuilder {
         self.spec.events.last().cloned().unwrap_or_default()
     }
 
+    /// Adds a kind of event that a meter of one's own counts: a static one, or one in an [`Arc`].
+    /// What it has counted before belongs to the service, whose uptime then begins with the meter's
+    /// first use, if both have the same clock. An event that is described already gets this meter.
+    ///
+    /// Two services may have the same meter: both show its events, and a sum over services counts
+    /// them twice.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tickring::{Meter, Service};
+    ///
+    /// static FRAMES: Meter = Meter::new();
+    ///
+    /// let dropped = Arc::new(Meter::new());
+    /// let camera = Service::builder("camera")
+    ///     .meter("frame", &FRAMES)
+    ///     .meter("dropped", dropped.clone())
+    ///     .build()
+    ///     .unwrap();
+    /// FRAMES.record_n(24);
+    /// dropped.record();
+    /// assert_eq!(camera.snapshot().unwrap().total(), 25);
+    /// ```
+    pub fn meter(self, event: impl Into<String>, meter: impl Into<MeterHandle>) -> Self {
+        self.given(event.into(), FiguresFrom::given(meter.into(), None))
+    }
+
+    /// Adds a kind of event that a timer of one's own counts and times, as [`meter`](Self::meter)
+    /// adds one with a meter. Its durations are in the service's document and in `/metrics`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tickring::{Service, Timer};
+    ///
+    /// static QUERIES: Timer = Timer::new();
+    ///
+    /// let store = Service::builder("store").timer("query", &QUERIES).build().unwrap();
+    /// QUERIES.record(Duration::from_millis(3));
+    /// assert_eq!(store.timer("query").unwrap().snapshot().since_start().count(), 1);
+    /// ```
+    pub fn timer(mut self, event: impl Into<String>, timer: impl Into<TimerHandle>) -> Self {
+        let (event, timer) = (event.into(), timer.into());
+        if !self.spec.timed.contains(&event) {
+            self.spec.timed.push(event.clone());
+        }
+        self.given(event, FiguresFrom::given(timer.clone().into(), Some(timer)))
+    }
+
+    /// An event that is given figures twice is there twice, which `build` refuses.
+    fn given(mut self, event: String, figures: FiguresFrom) -> Self {
+        let first = self.given.insert(event.clone(), figures).is_none();
+        if first && self.spec.events.contains(&event) { self } else { self.event(event) }
+    }
+
     /// Adds a kind of event whose figures `source` returns: a snapshot of a meter that exists
     /// already, or of anything that can fail. While a source returns an error or panics, the
     /// figures of this service are unavailable; other services are not affected. It is called at
@@ -166,7 +221,7 @@ impl ServiceBuilder {
     {
         let event = event.into();
         self.spec.events.push(event.clone());
-        self.sources.insert(event, Source::new(source));
+        self.given.insert(event, FiguresFrom::Source(Source::new(source)));
         self
     }
 
@@ -292,38 +347,68 @@ impl ServiceBuilder {
     /// # Errors
     ///
     /// If a name is not 1 to 128 of `A-Z a-z 0-9 _ -` (in an event's name with dots between), if there
-    /// is no event, if two have the same
-    /// name, if the spec calls an event timed or labelled that it doesn't have, or if a label is reserved, is
-    /// not named as Prometheus wants it, or belongs to an event that has a source.
+    /// is no event, if two have the same name or the same meter, if the spec calls an event timed or labelled
+    /// that it doesn't have, if an event with a static [`meter`](Self::meter) is to be timed, or if a label is
+    /// reserved, is not named as Prometheus wants it, or belongs to an event that has a source.
     pub fn build(mut self) -> Result<Service, ServiceError> {
         self.add_admitted();
-        let Self { spec, clock, mut sources, previous, admitted, .. } = self;
+        let Self { spec, clock, mut given, previous, admitted, .. } = self;
         spec.check()?;
-        if let Some(event) = spec.labels.keys().find(|event| sources.contains_key(*event)) {
+        let sourced = |event: &&String| matches!(given.get(*event), Some(FiguresFrom::Source(_)));
+        if let Some(event) = spec.labels.keys().find(sourced) {
             let (service, event) = (spec.name.clone(), event.clone());
             return Err(ServiceError::NotRecorded { service, event });
         }
-        let event = |name: &String| {
+        let any_given = !given.is_empty();
+        let now = clock.now();
+        let mut age = Duration::ZERO;
+        let mut events = Vec::with_capacity(spec.events.len());
+        for name in &spec.events {
             let known = previous.iter().find_map(|previous| previous.event(name));
             let timed = spec.timed.contains(name);
-            let figures = match (sources.remove(name), known) {
-                (Some(source), _) => FiguresFrom::Source(source),
+            let figures = match (given.remove(name), known) {
+                (Some(given), _) => {
+                    age = age.max(given.age(&clock, now));
+                    given.continued(timed)
+                }
                 (None, Some(known)) => known.figures.continued(timed),
-                (None, None) => FiguresFrom::recorded(&clock, timed),
+                (None, None) => Some(FiguresFrom::recorded(&clock, timed)),
+            };
+            let Some(figures) = figures else {
+                return Err(ServiceError::NoDurations { service: spec.name, event: name.clone() });
             };
             let figures = match spec.declared(name) {
                 Some(declared) => figures.with_labels(declared),
                 None => figures,
             };
-            EventKind { name: name.as_str().into(), figures, admitted: admitted.contains(name) }
-        };
-        let events: Vec<EventKind> = spec.events.iter().map(event).collect();
+            let admitted = admitted.contains(name);
+            events.push(EventKind { name: name.as_str().into(), figures, admitted });
+        }
+        if any_given {
+            check_meters(&spec.name, &events)?;
+        }
         let by_name = events.iter().enumerate().map(|(index, event)| (event.name.clone(), index));
         let by_name = by_name.collect();
-        let (started, started_at) = match previous.first() {
-            Some(previous) => (previous.started, previous.started_at),
-            None => (clock.now(), SystemTime::now()),
+        let (started, started_at) = if let Some(previous) = previous.first() {
+            (previous.started, previous.started_at)
+        } else {
+            let wall = SystemTime::now();
+            let started = Moment::since_origin(now.elapsed().saturating_sub(age));
+            (started, wall.checked_sub(age).unwrap_or(wall))
         };
         Ok(Service { spec, clock, started, started_at, events, by_name })
     }
+}
+
+/// Checks that no two events have the same meter: the total of a service is the sum of its events.
+fn check_meters(service: &str, events: &[EventKind]) -> Result<(), ServiceError> {
+    let mut seen = HashMap::new();
+    for event in events {
+        let Some(meter) = event.meter() else { continue };
+        if let Some(first) = seen.insert(std::ptr::from_ref::<Meter>(meter), event) {
+            let events = [first, event].map(|event| event.name.to_string());
+            return Err(ServiceError::SharedMeter { service: service.into(), events });
+        }
+    }
+    Ok(())
 }

@@ -50,6 +50,20 @@ pub enum ServiceError {
         /// The events of the service that are timed.
         timed: Vec<String>,
     },
+    /// The event is timed, but has been given a static meter, which has no durations.
+    NoDurations {
+        /// The service.
+        service: String,
+        /// The event.
+        event: String,
+    },
+    /// Two events of the service have the same meter, so that the service would count each event twice.
+    SharedMeter {
+        /// The service.
+        service: String,
+        /// The two events.
+        events: [String; 2],
+    },
     /// The event's figures come from a source, so there is nothing to record on.
     NotRecorded {
         /// The service.
@@ -124,6 +138,16 @@ impl fmt::Display for ServiceError {
                 "event {event:?} of service {service:?} is not timed: of its events, these are: {}",
                 timed.join(", ")
             ),
+            Self::NoDurations { service, event } => write!(
+                f,
+                "event {event:?} of service {service:?} is timed, and a static meter has no durations: \
+                 give the event a timer"
+            ),
+            Self::SharedMeter { service, events: [first, second] } => write!(
+                f,
+                "events {first:?} and {second:?} of service {service:?} have the same meter, so each \
+                 event would count twice: give each a meter of its own"
+            ),
             Self::NotRecorded { service, event } => write!(
                 f,
                 "event {event:?} of service {service:?} has a source of its own and can't be \
@@ -154,7 +178,10 @@ impl fmt::Display for ServiceError {
 
 impl Error for ServiceError {}
 
-/// Why a service can't be registered.
+/// The most services that an error lists.
+const LISTED: usize = 20;
+
+/// Why a service can't be registered, or is not found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegistryError {
@@ -163,12 +190,30 @@ pub enum RegistryError {
         /// The name.
         name: String,
     },
+    /// The registry has no service of this name.
+    UnknownService {
+        /// The name that was asked for.
+        name: String,
+        /// The names that the registry has.
+        known: Vec<String>,
+    },
 }
 
 impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DuplicateService { name } => write!(f, "service {name:?} is registered already"),
+            Self::UnknownService { name, known } if known.is_empty() => {
+                write!(f, "service {name:?} is not registered, and no other service is")
+            }
+            Self::UnknownService { name, known } => {
+                let listed = &known[..known.len().min(LISTED)];
+                write!(f, "service {name:?} is not registered: these are: {}", listed.join(", "))?;
+                match known.len() - listed.len() {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
         }
     }
 }

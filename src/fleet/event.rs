@@ -4,12 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Unavailable;
 use super::family::Children;
 use super::family::children::Declared;
 use super::read::Read;
-use crate::engine::{Clock, Meter, Moment, Snapshot, Timer};
+use crate::engine::{Clock, Meter, MeterHandle, Moment, Snapshot, TimerHandle};
 
 /// One kind of event that a service counts.
 #[derive(Debug)]
@@ -23,10 +24,10 @@ pub struct EventKind {
 #[derive(Clone, Debug)]
 pub(super) enum FiguresFrom {
     Recorded {
-        meter: Arc<Meter>,
+        meter: MeterHandle,
         /// It counts on `meter`. An event that is no longer timed keeps its timer for the time
         /// when it is timed again: with a second timer, each would have a part of the durations.
-        timer: Option<Arc<Timer>>,
+        timer: Option<TimerHandle>,
         /// Whether the timer is in use.
         timed: bool,
         /// The children with labels. If the event is labelled, the first are those of its keys. The others
@@ -74,22 +75,40 @@ impl FiguresFrom {
         let clock = clock.clone();
         let meter = if timed { Meter::timed_with_clock(clock) } else { Meter::with_clock(clock) };
         let meter = Arc::new(meter);
-        let kept = timed.then(|| timer_of(&meter));
-        Self::Recorded { timer: kept, meter, timed, families: Vec::new(), labelled: false }
+        let meter = MeterHandle::from(meter);
+        let own = if timed { meter.timed() } else { None };
+        Self::Recorded { meter, timer: own, timed, families: Vec::new(), labelled: false }
     }
 
-    /// The same figures, with or without durations from now on.
-    pub(super) fn continued(&self, timed: bool) -> Self {
+    /// A meter that the program has, and its timer if it is one's.
+    pub(super) fn given(meter: MeterHandle, kept: Option<TimerHandle>) -> Self {
+        let timed = kept.is_some();
+        Self::Recorded { meter, timer: kept, timed, families: Vec::new(), labelled: false }
+    }
+
+    /// For how long its meter had been in use at `now`, a moment of `clock`; zero by another clock.
+    pub(super) fn age(&self, clock: &Clock, now: Moment) -> Duration {
+        match self {
+            Self::Recorded { meter, .. } if meter.clock().is(clock) => {
+                meter.snapshot_as_of(clock, now).uptime()
+            }
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// The same figures, with or without durations from now on. `None` for durations of a static meter:
+    /// it has no timer, and can't get one.
+    pub(super) fn continued(&self, timed: bool) -> Option<Self> {
         match self {
             Self::Recorded { meter, timer: kept, families, .. } => {
-                let mut kept = kept.clone();
-                if timed {
-                    kept.get_or_insert_with(|| timer_of(meter));
-                }
-                let (meter, families) = (Arc::clone(meter), families.clone());
-                Self::Recorded { meter, timer: kept, timed, families, labelled: false }
+                let kept = match kept {
+                    None if timed => Some(meter.timed()?),
+                    kept => kept.clone(),
+                };
+                let (meter, families) = (meter.clone(), families.clone());
+                Some(Self::Recorded { meter, timer: kept, timed, families, labelled: false })
             }
-            Self::Source(source) => Self::Source(source.clone()),
+            Self::Source(source) => Some(Self::Source(source.clone())),
         }
     }
 
@@ -112,10 +131,6 @@ impl FiguresFrom {
     }
 }
 
-fn timer_of(meter: &Arc<Meter>) -> Arc<Timer> {
-    Arc::new(Timer::of_meter(Arc::clone(meter)))
-}
-
 impl EventKind {
     /// The event's name, unique within its service.
     #[must_use]
@@ -126,7 +141,7 @@ impl EventKind {
     /// The meter that counts this event; `None` if a [source](super::ServiceBuilder::source)
     /// reports its figures. If the event has labels, what is recorded here has no value for any of them.
     #[must_use]
-    pub fn meter(&self) -> Option<&Arc<Meter>> {
+    pub fn meter(&self) -> Option<&MeterHandle> {
         match &self.figures {
             FiguresFrom::Recorded { meter, .. } => Some(meter),
             FiguresFrom::Source(_) => None,
@@ -136,7 +151,7 @@ impl EventKind {
     /// The timer that counts this event and its durations; `None` if the event is not timed, or
     /// if a [source](super::ServiceBuilder::source) reports its figures.
     #[must_use]
-    pub fn timer(&self) -> Option<&Arc<Timer>> {
+    pub fn timer(&self) -> Option<&TimerHandle> {
         match &self.figures {
             FiguresFrom::Recorded { timer, timed: true, .. } => timer.as_ref(),
             _ => None,

@@ -1,10 +1,9 @@
 //! How what was registered on first sight is removed again when nothing happens to it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AutoRegister, EventKind, Registry, Service, ServiceBuilder};
-use crate::engine::Meter;
+use crate::engine::MeterHandle;
 
 /// Removes events that were registered on first sight ([`Registry::admit`]) and have been idle for
 /// long, and services that have no other events. Their places under the caps are free then.
@@ -42,7 +41,7 @@ pub struct Forgetting {
 struct Removed {
     service: String,
     event: String,
-    meter: Arc<Meter>,
+    meter: MeterHandle,
     total: u64,
 }
 
@@ -105,7 +104,7 @@ impl Forgetting {
             let admitted = self.registry.admit(&service, Some(&event), self.caps);
             // If it fails, other names have taken the place meanwhile.
             if let Ok(now) = admitted.and_then(|service| service.meter(&event))
-                && !Arc::ptr_eq(&now, &meter)
+                && !std::ptr::eq(&raw const *now, &raw const *meter)
             {
                 now.record_n(late);
             }
@@ -114,7 +113,7 @@ impl Forgetting {
 }
 
 fn removed(service: &Service, event: &EventKind) -> Option<Removed> {
-    let meter = Arc::clone(event.meter()?);
+    let meter = event.meter()?.clone();
     let total = meter.snapshot().total();
     Some(Removed { service: service.name().into(), event: event.name().into(), meter, total })
 }
@@ -143,7 +142,7 @@ mod tests {
     }
 
     impl Fixture {
-        fn record(&self, event: &str, n: u64) -> Arc<Meter> {
+        fn record(&self, event: &str, n: u64) -> MeterHandle {
             let shop = self.registry.admit("shop", Some(event), AutoRegister::new()).unwrap();
             let meter = shop.meter(event).unwrap();
             meter.record_n(n);

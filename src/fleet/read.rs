@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::family::children::Child;
 use super::family::{Children, LabelSet};
-use crate::engine::{Meter, Moment, Snapshot, Timer, TimerSnapshot};
+use crate::engine::{Meter, Moment, Snapshot, Timer, TimerHandle, TimerSnapshot};
 
 /// The figures of an event.
 pub(super) struct Read {
@@ -76,7 +76,7 @@ impl Read {
     pub(super) fn series(
         family: &Children,
         earlier: &[Arc<Children>],
-        timer: Option<&Arc<Timer>>,
+        timer: Option<&TimerHandle>,
         now: Moment,
     ) -> Option<Self> {
         let mut sum = TimerSnapshot::empty();

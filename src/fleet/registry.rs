@@ -202,6 +202,20 @@ impl Registry {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The service of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::UnknownService`], which lists the names that the registry has.
+    #[cfg(feature = "http")]
+    pub(crate) fn require(&self, name: &str) -> Result<Arc<Service>, RegistryError> {
+        let services = self.services();
+        services.get(name).cloned().ok_or_else(|| RegistryError::UnknownService {
+            name: name.into(),
+            known: services.iter().map(|service| service.name().into()).collect(),
+        })
+    }
+
     /// Makes the change on a copy if somebody still holds the services of before.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Services) -> T) -> T {
         let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);

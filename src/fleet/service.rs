@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::family::{Children, Family, TimedFamily};
 use super::{EventKind, ServiceBuilder, ServiceError, ServiceSpec, catalogue};
-use crate::engine::{Clock, Meter, Moment, Timer};
+use crate::engine::{Clock, MeterHandle, Moment, TimerHandle};
 
 /// A service of the fleet: a name, what it counts, and since when.
 ///
@@ -119,9 +119,9 @@ impl Service {
     ///
     /// [`ServiceError::UnknownEvent`], which lists the events of the service, and
     /// [`ServiceError::NotRecorded`] if the event has a source instead of a meter.
-    pub fn meter(&self, event: &str) -> Result<Arc<Meter>, ServiceError> {
+    pub fn meter(&self, event: &str) -> Result<MeterHandle, ServiceError> {
         match self.event(event).map(EventKind::meter) {
-            Some(Some(meter)) => Ok(Arc::clone(meter)),
+            Some(Some(meter)) => Ok(meter.clone()),
             Some(None) => Err(ServiceError::NotRecorded {
                 service: self.spec.name.clone(),
                 event: event.into(),
@@ -153,10 +153,10 @@ impl Service {
     ///
     /// Those of [`meter`](Self::meter), and [`ServiceError::NotTimed`], which lists the events
     /// that are timed.
-    pub fn timer(&self, event: &str) -> Result<Arc<Timer>, ServiceError> {
+    pub fn timer(&self, event: &str) -> Result<TimerHandle, ServiceError> {
         self.meter(event)?;
         match self.event(event).and_then(EventKind::timer) {
-            Some(timer) => Ok(Arc::clone(timer)),
+            Some(timer) => Ok(timer.clone()),
             None => Err(ServiceError::NotTimed {
                 service: self.spec.name.clone(),
                 event: event.into(),
@@ -223,7 +223,8 @@ impl Service {
     }
 
     /// The time since the service was built, or since the first of those that it
-    /// [continues](ServiceBuilder::continuing) was. By the service's clock.
+    /// [continues](ServiceBuilder::continuing) was; or since the first use of a
+    /// [meter of one's own](ServiceBuilder::meter), if that is earlier. By the service's clock.
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.clock.now().since(self.started)

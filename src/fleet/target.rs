@@ -1,16 +1,15 @@
 //! What an event that comes in from outside is recorded on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Meter, Timer};
+use crate::engine::{Meter, MeterHandle, Timer, TimerHandle};
 
 /// The meter of an event, and its timer if durations are to be recorded.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    pub(crate) meter: Arc<Meter>,
+    pub(crate) meter: MeterHandle,
     /// It counts on `meter`.
-    pub(crate) timer: Option<Arc<Timer>>,
+    pub(crate) timer: Option<TimerHandle>,
 }
 
 /// A [`Target`] that somebody else has.
@@ -57,7 +56,7 @@ mod tests {
         let service = Service::builder("s").timed_event("timed").event("plain").build().unwrap();
         let timer = service.timer("timed").unwrap();
         let meter = service.meter("timed").unwrap();
-        let target = Target { meter, timer: Some(Arc::clone(&timer)) };
+        let target = Target { meter, timer: Some(timer.clone()) };
         target.as_ref().record_ms(2.5, 2);
         target.as_ref().record_ms(1e300, 1);
         target.as_ref().record(4);

@@ -5,7 +5,7 @@
 //! | `GET /api/v1/event-rate` | the figures of the listener's default service, or of `?service=NAME`; with `series=1` also the count of each of the last 60 seconds |
 //! | `GET /api/v1/services/NAME/event-rate` | the figures of a service |
 //! | `GET /api/v1/services` | all services, and how much input was rejected, by reason |
-//! | `POST /api/v1/services/NAME/events` | records `{"event": NAME, "count": N}`, with `"duration_ms": MS` if the event is timed, or an array of such entries; if one entry is wrong, nothing is recorded |
+//! | `POST /api/v1/services/NAME/events` | 403, unless the router [accepts events](Router::accept_events); then it records `{"event": NAME, "count": N}`, with `"duration_ms": MS` if the event is timed, or an array of such entries; if one entry is wrong, nothing is recorded |
 //! | `GET /health` | whether the figures of the listener's default service are available |
 //! | `GET /health/live` | 200 as long as the process answers |
 //! | `GET /health/ready` | 200, or 503 while the server drains |
@@ -64,8 +64,8 @@
 //! A listener on loopback serves `localhost`, the addresses of loopback and its own one. Any other
 //! `Host` gets 421, because a foreign name can be made to point to loopback (DNS rebinding), and then
 //! a page could read. [`Router::allowed_hosts`] adds names. On other listeners every `Host` is served
-//! unless the allowed ones are set. A [`Router`] that other code serves checks nothing of this unless
-//! they are set.
+//! unless the allowed ones are set. A [`Router`] that other code serves checks no `Host` unless they are
+//! set; it refuses events from pages of other sites all the same.
 
 mod api;
 mod counters;
@@ -74,6 +74,6 @@ mod limits;
 mod process;
 mod serve;
 
-pub use self::api::{ResponseBody, Router};
+pub use self::api::{PlainResponse, ResponseBody, Router};
 pub use self::limits::Limits;
 pub use self::serve::{RequestCounter, Server};

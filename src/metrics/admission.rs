@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use ::metrics::{Key, Unit};
 
 use super::names::Names;
-use crate::engine::{Meter, Timer};
+use crate::engine::{Meter, MeterHandle, TimerHandle};
 use crate::fleet::{Children, Labelled, Naming, OTHER, Registry};
 
 /// The service of counters past the cap.
@@ -38,16 +38,16 @@ pub(super) struct Metric {
 struct Event {
     /// How many keys it is registered with.
     keys: usize,
-    meter: Arc<Meter>,
-    timer: Option<Arc<Timer>>,
+    meter: MeterHandle,
+    timer: Option<TimerHandle>,
     /// `None` without labels.
     family: Option<Arc<Children>>,
 }
 
 /// What counts a label set.
 pub(super) struct Found {
-    pub(super) meter: Arc<Meter>,
-    pub(super) timer: Option<Arc<Timer>>,
+    pub(super) meter: MeterHandle,
+    pub(super) timer: Option<TimerHandle>,
     /// Held from reading the total until it is raised, so that two raises don't add up.
     pub(super) raising: Arc<Mutex<()>>,
     pub(super) past_cap: bool,
@@ -55,7 +55,7 @@ pub(super) struct Found {
 
 struct Raising {
     /// Kept, so that no other has its address.
-    _meter: Arc<Meter>,
+    _meter: MeterHandle,
     lock: Arc<Mutex<()>>,
 }
 
@@ -153,7 +153,7 @@ impl Metric {
         }
         let Event { meter, timer, family, .. } = self.event.as_ref()?;
         let Some(family) = family else {
-            let (meter, timer) = (Arc::clone(meter), timer.clone());
+            let (meter, timer) = (meter.clone(), timer.clone());
             return Some(self.found(meter, timer, false));
         };
         let mut values = self.names.values(key);
@@ -162,16 +162,16 @@ impl Metric {
             values.fill(OTHER);
         }
         let (meter, timer) = family.on(&values, |child| {
-            (Arc::clone(child.meter()), timer.as_ref().map(|_| Arc::clone(child.timer())))
+            (child.meter().clone(), timer.as_ref().map(|_| child.timer().clone()))
         });
         let past_cap = family.is_overflow(&meter);
         Some(self.found(meter, timer, past_cap))
     }
 
-    fn found(&mut self, meter: Arc<Meter>, timer: Option<Arc<Timer>>, past_cap: bool) -> Found {
-        let raising = self.raising.entry(Arc::as_ptr(&meter) as usize);
+    fn found(&mut self, meter: MeterHandle, timer: Option<TimerHandle>, past_cap: bool) -> Found {
+        let raising = self.raising.entry(std::ptr::from_ref::<Meter>(&meter).addr());
         let raising =
-            raising.or_insert_with(|| Raising { _meter: Arc::clone(&meter), lock: Arc::default() });
+            raising.or_insert_with(|| Raising { _meter: meter.clone(), lock: Arc::default() });
         Found { raising: Arc::clone(&raising.lock), meter, timer, past_cap }
     }
 }

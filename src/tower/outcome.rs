@@ -1,10 +1,8 @@
 //! The ways in which a request can end.
 
-use std::sync::Arc;
-
 use http::{HeaderMap, StatusCode};
 
-use crate::engine::Meter;
+use crate::engine::MeterHandle;
 use crate::fleet::{Service, ServiceBuilder, ServiceError};
 
 /// How a request ended. The discriminants are indices of [`OUTCOMES`].
@@ -89,7 +87,7 @@ pub fn grpc_statuses(service: impl Into<String>) -> ServiceBuilder {
 pub(super) fn meters<const N: usize>(
     service: &Service,
     events: [&str; N],
-) -> Result<[Arc<Meter>; N], ServiceError> {
+) -> Result<[MeterHandle; N], ServiceError> {
     for event in events {
         service.meter(event)?;
     }

@@ -6,15 +6,15 @@ use http::{HeaderMap, Response};
 
 use super::outcome::{GRPC_STATUSES, NO_GRPC_STATUS, OUTCOMES, Outcome, grpc_status};
 use super::routes::Routes;
-use crate::engine::{Meter, Moment, Timer};
+use crate::engine::{MeterHandle, Moment, TimerHandle};
 
 /// The meters that a layer records on.
 #[derive(Clone, Debug)]
 pub(super) struct Meters {
     pub(super) requests: Requests,
-    pub(super) outcomes: Option<[Arc<Meter>; OUTCOMES.len()]>,
-    pub(super) cut_short: Option<Arc<Meter>>,
-    pub(super) grpc: Option<[Arc<Meter>; GRPC_STATUSES.len()]>,
+    pub(super) outcomes: Option<[MeterHandle; OUTCOMES.len()]>,
+    pub(super) cut_short: Option<MeterHandle>,
+    pub(super) grpc: Option<[MeterHandle; GRPC_STATUSES.len()]>,
     pub(super) routes: Option<Routes>,
 }
 
@@ -22,9 +22,9 @@ pub(super) struct Meters {
 #[derive(Clone, Debug)]
 pub(super) enum Requests {
     /// When they arrive.
-    Arriving(Arc<Meter>),
+    Arriving(MeterHandle),
     /// When they end, with the time that they took.
-    Ending(Arc<Timer>),
+    Ending(TimerHandle),
 }
 
 /// A request that has arrived. It ends when this is dropped, and its outcome is what is known by

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::{Extensions, Method};
 use papaya::HashMap;
 
-use crate::engine::Meter;
+use crate::engine::MeterHandle;
 use crate::fleet::{Naming, Registry, ServiceError};
 
 const UNMATCHED: &str = "unmatched";
@@ -38,9 +38,9 @@ struct Inner {
     registry: Registry,
     service: String,
     find: Box<Find>,
-    unmatched: Arc<Meter>,
-    overflow: Arc<Meter>,
-    meters: HashMap<String, Arc<Meter>>,
+    unmatched: MeterHandle,
+    overflow: MeterHandle,
+    meters: HashMap<String, MeterHandle>,
     /// Also the lock under which routes are admitted.
     admission: Mutex<Admission>,
 }
@@ -121,27 +121,27 @@ impl Routes {
 impl Inner {
     /// The meter of a route that has none yet.
     #[cold]
-    fn admit(&self, route: &str) -> Arc<Meter> {
+    fn admit(&self, route: &str) -> MeterHandle {
         let mut admission = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
         let meters = self.meters.pin();
         // Another thread may have been here first.
         if let Some(meter) = meters.get(route) {
-            return Arc::clone(meter);
+            return meter.clone();
         }
         if admission.left == 0 {
-            return Arc::clone(&self.overflow);
+            return self.overflow.clone();
         }
         let Some(name) = admission.naming.name(route, |_| false) else {
-            return Arc::clone(&self.overflow);
+            return self.overflow.clone();
         };
         match self.registry.admit_meter(&self.service, &name) {
             Ok(meter) => {
                 admission.left -= 1;
-                meters.insert(route.to_owned(), Arc::clone(&meter));
+                meters.insert(route.to_owned(), meter.clone());
                 meter
             }
             // The service has a source in its place.
-            Err(_) => Arc::clone(&self.overflow),
+            Err(_) => self.overflow.clone(),
         }
     }
 }

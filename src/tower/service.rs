@@ -15,7 +15,7 @@ use super::body::ResponseBody;
 use super::outcome::{GRPC_STATUSES, OUTCOMES, meters};
 use super::request::{InFlight, Meters, Requests};
 use super::routes::Routes;
-use crate::engine::{Meter, Timer};
+use crate::engine::{MeterHandle, TimerHandle};
 use crate::fleet::{Service, ServiceError};
 
 /// Counts the requests that go through a service; the [module](super) says which request counts
@@ -30,7 +30,8 @@ pub struct MeterLayer {
 }
 
 impl MeterLayer {
-    /// A layer that counts requests on `requests` when they arrive.
+    /// A layer that counts requests on `requests` when they arrive: a service's meter, a static one, or
+    /// one in an [`Arc`].
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -52,8 +53,8 @@ impl MeterLayer {
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(serve()).unwrap();
     /// ```
     #[must_use]
-    pub fn new(requests: Arc<Meter>) -> Self {
-        Self::counting(Requests::Arriving(requests))
+    pub fn new(requests: impl Into<MeterHandle>) -> Self {
+        Self::counting(Requests::Arriving(requests.into()))
     }
 
     /// A layer that times requests from their arrival to their end. A request counts on `timer`
@@ -69,8 +70,8 @@ impl MeterLayer {
     /// # }
     /// ```
     #[must_use]
-    pub fn timing(timer: Arc<Timer>) -> Self {
-        Self::counting(Requests::Ending(timer))
+    pub fn timing(timer: impl Into<TimerHandle>) -> Self {
+        Self::counting(Requests::Ending(timer.into()))
     }
 
     fn counting(requests: Requests) -> Self {
@@ -115,8 +116,8 @@ impl MeterLayer {
     /// # }
     /// ```
     #[must_use]
-    pub fn cut_short(self, meter: Arc<Meter>) -> Self {
-        self.with(|meters| meters.cut_short = Some(meter))
+    pub fn cut_short(self, meter: impl Into<MeterHandle>) -> Self {
+        self.with(|meters| meters.cut_short = Some(meter.into()))
     }
 
     /// Counts the gRPC status of each call as an event of `service`, which was built from

@@ -69,7 +69,7 @@ fn a_service_described_anew_keeps_its_durations() {
     // Still timed.
     let again = Service::builder("a").timed_event("call").continuing(&timed);
     let again = Arc::new(again.build().unwrap());
-    assert!(Arc::ptr_eq(&again.timer("call").unwrap(), &calls));
+    assert!(std::ptr::eq(&raw const *again.timer("call").unwrap(), &raw const *calls));
     // No longer timed.
     let untimed = Service::builder("a").event("call").continuing(&again).build();
     let untimed = Arc::new(untimed.unwrap());
@@ -77,7 +77,7 @@ fn a_service_described_anew_keeps_its_durations() {
     assert_eq!(untimed.meter("call").unwrap().snapshot().total(), 3);
     // Timed again: by the same timer, so nobody's durations go anywhere else.
     let again = Service::builder("a").timed_event("call").continuing(&untimed).build().unwrap();
-    assert!(Arc::ptr_eq(&again.timer("call").unwrap(), &calls));
+    assert!(std::ptr::eq(&raw const *again.timer("call").unwrap(), &raw const *calls));
 }
 
 /// Two timers on one meter would each have a part of its durations.

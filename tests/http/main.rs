@@ -1,6 +1,7 @@
 //! The router without a socket, and the server on real sockets.
 
 mod hardening;
+mod mounting;
 mod room;
 mod routes;
 mod scrape;
@@ -9,3 +10,4 @@ mod standard;
 #[path = "../support/mod.rs"]
 mod support;
 mod traps;
+mod unasked;

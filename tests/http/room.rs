@@ -131,7 +131,7 @@ fn quick_clients_wait_and_none_is_turned_away() {
     let registry = crate::support::fleet::catalogue();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Router::new(registry.clone(), "data-api").limits(patient(2));
+    let router = Router::new(registry.clone(), "data-api").unwrap().limits(patient(2));
     let server = Server::new(router).listen(listener, "data-api").unwrap();
     // They have sent their requests when the server begins.
     let clients: Vec<_> = (0..60).map(|_| send(address, "GET", "/health/live")).collect();

@@ -21,7 +21,7 @@ fn registry() -> Registry {
 }
 
 fn router() -> Router {
-    Router::new(registry(), "admin-api")
+    Router::new(registry(), "admin-api").unwrap()
 }
 
 /// The status and the document of an answer, which has to be JSON and not to be cached.
@@ -98,7 +98,7 @@ fn the_series_comes_when_asked_for() {
     pump.meter("stroke").unwrap().record_n(7);
     clock.advance(std::time::Duration::from_secs(2));
     pump.meter("stroke").unwrap().record_n(5);
-    let (_, document) = get(&Router::new(registry, "pump"), "/api/v1/event-rate?series=1");
+    let (_, document) = get(&Router::new(registry, "pump").unwrap(), "/api/v1/event-rate?series=1");
     let series = document["per_second"].as_array().unwrap();
     assert_eq!(series.len(), 60);
     assert_eq!(series[57..], [json!(7), json!(0), json!(5)]);
@@ -129,7 +129,7 @@ fn a_source_that_panics_is_unavailable() {
     let registry = Registry::new();
     let service = Service::builder("moody").source("mood", || panic!("not today"));
     registry.register(service.build().unwrap()).unwrap();
-    let (status, document) = get(&Router::new(registry, "moody"), "/api/v1/event-rate");
+    let (status, document) = get(&Router::new(registry, "moody").unwrap(), "/api/v1/event-rate");
     assert_eq!(status, 503);
     assert_eq!(document["error"], "the source of event \"mood\" panicked: not today");
 }
@@ -156,7 +156,7 @@ fn services_are_listed_with_what_was_turned_away() {
 #[test]
 fn posted_events_count_all_or_not_at_all() {
     let registry = registry();
-    let router = Router::new(registry.clone(), "admin-api");
+    let router = Router::new(registry.clone(), "admin-api").unwrap().accept_events();
     let post = |name: &str, body| {
         json_of(&router, "POST", &format!("/api/v1/services/{name}/events"), body)
     };
@@ -189,7 +189,7 @@ fn health_is_that_of_the_hosts_own_service() {
     assert_eq!(document["status"], "healthy");
     assert_eq!(document["service"], "admin-api");
     assert!(document["uptime_seconds"].is_f64() && document["events_per_hour"].is_f64());
-    let (status, document) = get(&Router::new(registry(), "data-api"), "/health");
+    let (status, document) = get(&Router::new(registry(), "data-api").unwrap(), "/health");
     assert_eq!((status, &document["status"]), (503, &json!("unhealthy")));
     assert_eq!(get(&router(), "/health/live"), (200, json!({ "status": "live" })));
     assert_eq!(get(&router(), "/health/ready"), (200, json!({ "status": "ready" })));

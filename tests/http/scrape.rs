@@ -26,7 +26,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 
 #[tokio::test]
 async fn every_event_is_there_from_the_start() {
-    let text = text(&Router::new(catalogue(), "admin-api"), "/metrics").await;
+    let text = text(&Router::new(catalogue(), "admin-api").unwrap(), "/metrics").await;
     for spec in tickring::catalogue() {
         for event in &spec.events {
             let labels = format!("{{service=\"{}\",event=\"{event}\"}} 0", spec.name);
@@ -41,7 +41,7 @@ async fn every_event_is_there_from_the_start() {
 async fn families_stand_together_and_no_series_twice() {
     let registry = catalogue();
     registry.get("data-api").unwrap().meter("request").unwrap().record();
-    let router = Router::new(registry, "admin-api").rejections(Rejections::new());
+    let router = Router::new(registry, "admin-api").unwrap().rejections(Rejections::new());
     let text = text(&router, "/metrics").await;
     let (mut families, mut series) = (Vec::new(), HashSet::new());
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -67,7 +67,7 @@ async fn families_stand_together_and_no_series_twice() {
 
 #[tokio::test]
 async fn the_format_is_negotiated_and_exact() {
-    let router = Router::new(catalogue(), "admin-api");
+    let router = Router::new(catalogue(), "admin-api").unwrap();
     for (accept, expected) in [
         (vec![], TEXT),
         (
@@ -91,7 +91,7 @@ async fn the_format_is_negotiated_and_exact() {
 
 #[tokio::test]
 async fn it_is_compressed_for_those_who_take_it() {
-    let router = Router::new(catalogue(), "admin-api");
+    let router = Router::new(catalogue(), "admin-api").unwrap();
     let plain = text(&router, "/metrics?rates=0").await;
     let answer =
         ask_with(&router, "/metrics?rates=0", &[("accept-encoding", "br, gzip;q=0.8")]).await;
@@ -106,7 +106,7 @@ async fn it_is_compressed_for_those_who_take_it() {
 
 #[tokio::test]
 async fn one_service_alone_is_shown_without_the_process() {
-    let router = Router::new(catalogue(), "admin-api");
+    let router = Router::new(catalogue(), "admin-api").unwrap();
     let text_of = text(&router, "/metrics?service=sports-data").await;
     assert!(
         text_of.contains("tickring_events_total{service=\"sports-data\",event=\"api_call\"} 0")
@@ -119,7 +119,7 @@ async fn one_service_alone_is_shown_without_the_process() {
 async fn process_shows_its_engine_and_what_it_refused() {
     let rejections = Rejections::new();
     rejections.count(RejectionReason::UnknownService);
-    let router = Router::new(catalogue(), "admin-api").rejections(rejections);
+    let router = Router::new(catalogue(), "admin-api").unwrap().rejections(rejections);
     let all = text(&router, "/metrics").await;
     for part in [
         "tickring_rejected_total{reason=\"unknown_service\"} 1\n",
@@ -138,7 +138,7 @@ async fn process_shows_its_engine_and_what_it_refused() {
 #[tokio::test]
 async fn rates_are_shown_unless_told_otherwise() {
     let family = "tickring_events_per_second";
-    let router = Router::new(catalogue(), "admin-api");
+    let router = Router::new(catalogue(), "admin-api").unwrap();
     assert!(text(&router, "/metrics").await.contains(family));
     assert!(!text(&router, "/metrics?rates=0").await.contains(family));
     let router = router.rates(false);
@@ -151,7 +151,7 @@ async fn a_service_without_figures_spoils_no_other() {
     let registry = catalogue();
     let broken = Service::builder("broken").event("fine").source("not", || Err("gone".into()));
     registry.register(broken.build().unwrap()).unwrap();
-    let text = text(&Router::new(registry, "admin-api"), "/metrics").await;
+    let text = text(&Router::new(registry, "admin-api").unwrap(), "/metrics").await;
     assert!(text.contains("tickring_service_up{service=\"broken\"} 0\n"), "{text}");
     assert!(text.contains("tickring_service_up{service=\"data-api\"} 1\n"), "{text}");
     assert!(text.contains("tickring_events_total{service=\"data-api\""), "{text}");
@@ -160,7 +160,7 @@ async fn a_service_without_figures_spoils_no_other() {
 
 #[tokio::test]
 async fn discovery_lists_who_asks_without_listeners() {
-    let router = Router::new(catalogue(), "admin-api");
+    let router = Router::new(catalogue(), "admin-api").unwrap();
     let answer = ask_with(&router, "/sd", &[("host", "app.example:8080")]).await;
     assert_eq!(header(answer.headers(), "content-type"), "application/json");
     assert_eq!(answer.body(), r#"[{"targets":["app.example:8080"],"labels":{}}]"#);
@@ -168,7 +168,11 @@ async fn discovery_lists_who_asks_without_listeners() {
     let answer =
         ask_with(&router, "http://app.example:8080/sd", &[("host", "other.example:7")]).await;
     assert_eq!(answer.body(), r#"[{"targets":["app.example:8080"],"labels":{}}]"#);
-    let empty = Router::new(Registry::new(), "admin-api");
+    let registry = catalogue();
+    let empty = Router::new(registry.clone(), "admin-api").unwrap();
+    for spec in tickring::catalogue() {
+        registry.remove(&spec.name);
+    }
     assert_eq!(ask_with(&empty, "/sd", &[("host", "app.example:8080")]).await.body(), "[]");
 }
 
@@ -183,7 +187,7 @@ async fn ten_thousand_series_leave_the_reactor_alone() {
         }
         registry.register(builder.build().unwrap()).unwrap();
     }
-    let router = Router::new(registry, "service-0");
+    let router = Router::new(registry, "service-0").unwrap();
     let scrape = tokio::spawn(async move { text(&router, "/metrics").await });
     // This runtime has one thread: if the scrape were made on it, it would be ready at its first
     // turn, before this task's.

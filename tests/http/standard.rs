@@ -67,7 +67,8 @@ fn allowed_hosts_are_served_beside_the_certain_ones() {
     registry.register(Service::from_catalogue("data-api").unwrap()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Router::new(registry.clone(), "data-api").allowed_hosts(["metrics.example"]);
+    let router =
+        Router::new(registry.clone(), "data-api").unwrap().allowed_hosts(["metrics.example"]);
     let server = Server::new(router).listen(listener, "data-api").unwrap();
     let server = run(&mut Builder::new_current_thread(), server, address, registry);
     for (host, status) in [("metrics.example", "200"), ("localhost", "200"), ("x.example", "421")] {
@@ -159,7 +160,7 @@ fn errors_list_few_of_many_services() {
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(Router::new(registry.clone(), "service-0"));
+    let server = Server::new(Router::new(registry.clone(), "service-0").unwrap());
     let server = server.listen(listener, "service-0").unwrap();
     let server = run(&mut Builder::new_current_thread(), server, address, registry);
     let answer = get(server.address, "/api/v1/event-rate?service=unknown");

@@ -16,7 +16,7 @@ use crate::support::router;
 fn ask(uri: &str) -> Response<Bytes> {
     let registry = Registry::new();
     registry.register(Service::from_catalogue("admin-api").unwrap()).unwrap();
-    router::ask(&Router::new(registry, "admin-api"), "GET", uri, "")
+    router::ask(&Router::new(registry, "admin-api").unwrap(), "GET", uri, "")
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn scrape(events: usize) -> (u64, u64) {
             event.meter().unwrap().record();
         }
     }
-    let router = Router::new(registry, "service-0");
+    let router = Router::new(registry, "service-0").unwrap();
     let request = Request::get("/metrics").body(Bytes::new()).unwrap();
     let mut answer = None;
     let allocated = measure(|| answer = Some(router.answer(&request)));

@@ -42,7 +42,7 @@ fn server(limits: Limits) -> (Server, SocketAddr, Registry) {
     let registry = super::fleet::catalogue();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Router::new(registry.clone(), "admin-api").limits(limits);
+    let router = Router::new(registry.clone(), "admin-api").unwrap().accept_events().limits(limits);
     let server = Server::new(router).count_requests(RequestCounter::first_event_of("admin-api"));
     (server.listen(listener, "admin-api").unwrap(), address, registry)
 }

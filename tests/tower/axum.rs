@@ -42,7 +42,7 @@ fn start() -> Running {
         .unwrap()
         .cut_short(Arc::clone(&cut_short))
         .routes(routes.unwrap());
-    let figures = tickring::http::Router::new(registry.clone(), "data-api");
+    let figures = tickring::http::Router::new(registry.clone(), "data-api").unwrap();
     let app = Router::new()
         .route("/items/{id}", get(|Path(id): Path<String>| async move { id }))
         .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))

@@ -4,5 +4,6 @@ mod axum;
 mod fixture;
 mod requests;
 mod routes;
+mod statics;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,7 @@
 //! The clocks that a meter can have.
 
 use super::cell::TickCell;
+use super::custom::CustomClock;
 use super::manual::ManualClock;
 #[cfg(not(loom))]
 use super::system;
@@ -8,15 +9,22 @@ use super::tick::{Moment, Tick};
 
 /// The clock from which a meter takes its seconds.
 ///
-/// A [`ManualClock`] converts into one, so `Meter::with_clock` takes either.
+/// A [`ManualClock`] and a [`CustomClock`] convert into one, so `Meter::with_clock` takes each of them.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Clock {
     /// The machine's monotonic clock. Its origin is its first use in the process.
     #[default]
     System,
-    /// A clock that moves only when a caller moves it, for tests and simulations.
+    /// A clock that moves only when a caller moves it, for tests and simulations; or a [`CustomClock`], which
+    /// nobody else can move.
     Manual(ManualClock),
+}
+
+impl From<CustomClock> for Clock {
+    fn from(clock: CustomClock) -> Self {
+        Self::Manual(clock.into_manual())
+    }
 }
 
 impl From<ManualClock> for Clock {
@@ -58,6 +66,18 @@ impl Clock {
             #[cfg(loom)]
             Self::System => unimplemented!("models run on a manual clock"),
             Self::Manual(clock) => clock.now().tick(),
+        }
+    }
+
+    /// As [`tick_for_reader`](Self::tick_for_reader), but `None` where that has more to do than a load or two.
+    #[inline]
+    pub(crate) fn tick_at_hand(&self) -> Option<Tick> {
+        match self {
+            #[cfg(not(loom))]
+            Self::System => Some(system::tick_for_reader()),
+            #[cfg(loom)]
+            Self::System => unimplemented!("models run on a manual clock"),
+            Self::Manual(clock) => clock.tick_at_hand(),
         }
     }
 

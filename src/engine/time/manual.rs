@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cell::TickCell;
-use super::tick::Moment;
+use super::source::{Source, Time};
+use super::tick::{Moment, Tick};
 use crate::engine::sync::{AtomicU64, Mutex, Ordering, process_wide};
 
 /// A clock for tests and simulations. It stands still until [`advance`](Self::advance) or
@@ -30,7 +31,10 @@ pub struct ManualClock(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     published: &'static TickCell,
+    /// The time; the latest that there is, for a clock with a source.
     nanos: AtomicU64,
+    /// Where a custom clock has its time from.
+    source: Option<Source>,
 }
 
 process_wide! {
@@ -43,10 +47,21 @@ impl ManualClock {
     /// A clock at its origin.
     #[must_use]
     pub fn new() -> Self {
+        Self::beginning(0, None)
+    }
+
+    /// A clock whose time comes from a function. Nothing moves its `nanos`: they are later than every tick
+    /// that is published, so each look at the time takes the way of a tick that is behind, and asks the
+    /// source. So other clocks don't pay for it.
+    pub(super) fn with_source(time: Time) -> Self {
+        Self::beginning(u64::MAX, Some(Source::new(time)))
+    }
+
+    fn beginning(nanos: u64, source: Option<Source>) -> Self {
         let spare = SPARE.lock().ok().and_then(|mut spare| spare.pop());
         let published = spare.unwrap_or_else(|| Box::leak(Box::new(TickCell::new())));
         published.reset();
-        Self(Arc::new(Inner { published, nanos: AtomicU64::new(0) }))
+        Self(Arc::new(Inner { published, nanos: AtomicU64::new(nanos), source }))
     }
 
     /// Moves the clock forward.
@@ -106,6 +121,21 @@ impl ManualClock {
         self.0.published.load_before_time();
         let nanos = self.0.nanos.load(Ordering::Relaxed);
         let now = Moment::since_origin(Duration::from_nanos(nanos));
+        if self.0.published.load() < now.tick() { self.catch_up(now) } else { now }
+    }
+
+    /// The second; `None` if the published tick is behind, or the time comes from a source.
+    #[inline]
+    pub(super) fn tick_at_hand(&self) -> Option<Tick> {
+        // In this order, as in `now`.
+        let published = self.0.published.load_before_time().0;
+        let now = self.0.nanos.load(Ordering::Relaxed) / 1_000_000_000;
+        (published >= now).then_some(Tick(now))
+    }
+
+    #[cold]
+    fn catch_up(&self, now: Moment) -> Moment {
+        let now = self.0.source.as_ref().map_or(now, Source::now);
         self.0.published.advance_to(now.tick());
         now
     }
@@ -131,7 +161,6 @@ fn nanos(duration: Duration) -> u64 {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::super::tick::Tick;
     use super::*;
 
     /// The cell of a clock that is gone is used again, and must not show that clock's last second.

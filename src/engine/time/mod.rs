@@ -23,13 +23,16 @@
 
 mod cell;
 mod clock;
+mod custom;
 mod manual;
+mod source;
 #[cfg(not(loom))]
 mod system;
 pub(crate) mod tick;
 
 pub(crate) use cell::TickCell;
 pub use clock::Clock;
+pub use custom::CustomClock;
 pub use manual::ManualClock;
 #[cfg(not(loom))]
 pub(crate) use system::{lag, published as system_ticks, ticker_starts};

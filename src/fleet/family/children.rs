@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use super::keys::OTHER;
 use super::sets::{Keys, LabelSet, Values, Wanted};
-use crate::engine::{Clock, Meter, Moment, SinceStart, Snapshot, Timer, TimerSnapshot};
+use crate::engine::{
+    Clock, Meter, MeterHandle, Moment, SinceStart, Snapshot, TimerHandle, TimerSnapshot,
+};
 #[cfg(any(feature = "http", feature = "statsd"))]
 use crate::fleet::target::TargetRef;
 
@@ -20,9 +22,9 @@ const VALUE_MAX: usize = 1024;
 /// A meter, and perhaps a timer, of one set of values.
 pub(crate) struct Child {
     pub(super) values: Values,
-    pub(super) meter: Arc<Meter>,
+    pub(super) meter: MeterHandle,
     /// It counts on `meter`. Made when it is first asked for.
-    pub(super) timer: OnceLock<Arc<Timer>>,
+    pub(super) timer: OnceLock<TimerHandle>,
     pub(super) started: Moment,
     started_at: SystemTime,
 }
@@ -81,13 +83,13 @@ pub(in crate::fleet) struct Declared<'a> {
 }
 
 impl Child {
-    fn new(values: Values, meter: Arc<Meter>, started: Moment) -> Self {
+    fn new(values: Values, meter: MeterHandle, started: Moment) -> Self {
         let timer = OnceLock::new();
         Self { values, meter, timer, started, started_at: SystemTime::now() }
     }
 
     #[inline]
-    pub(crate) fn meter(&self) -> &Arc<Meter> {
+    pub(crate) fn meter(&self) -> &MeterHandle {
         &self.meter
     }
 
@@ -97,8 +99,10 @@ impl Child {
 
     /// The timer of an event that is timed.
     #[inline]
-    pub(crate) fn timer(&self) -> &Arc<Timer> {
-        self.timer.get_or_init(|| Arc::new(Timer::of_meter(Arc::clone(&self.meter))))
+    pub(crate) fn timer(&self) -> &TimerHandle {
+        // The event's own meter can be static. If such an event is timed, its timer is there from the start.
+        let made = || self.meter.timed().expect("an event that is timed has a timer");
+        self.timer.get_or_init(made)
     }
 
     /// What is recorded on, with durations if they are to be recorded.
@@ -134,12 +138,12 @@ impl Children {
     /// The family of an event that `meter` counts, with the timer that it has.
     pub(in crate::fleet) fn new(
         declared: Declared<'_>,
-        meter: &Arc<Meter>,
-        timer: Option<&Arc<Timer>>,
+        meter: &MeterHandle,
+        timer: Option<&TimerHandle>,
     ) -> Self {
         let clock = meter.clock().clone();
         let none = Wanted::new(&[]).to_values();
-        let unlabelled = Arc::new(Child::new(none.clone(), Arc::clone(meter), clock.now()));
+        let unlabelled = Arc::new(Child::new(none.clone(), meter.clone(), clock.now()));
         let index = Index::default();
         index.pin().insert(none, Arc::clone(&unlabelled));
         let children = Self {
@@ -164,7 +168,7 @@ impl Children {
     }
 
     /// Takes the keys, the cap and the idle time of a new declaration. Its first keys are those that are here.
-    pub(in crate::fleet) fn change(&self, declared: Declared<'_>, timer: Option<&Arc<Timer>>) {
+    pub(in crate::fleet) fn change(&self, declared: Declared<'_>, timer: Option<&TimerHandle>) {
         let list = self.lock();
         if !self.has_keys(declared.keys) {
             let keys = declared.keys.iter().map(|key| key.as_str().into()).collect();
@@ -175,7 +179,7 @@ impl Children {
         self.timed.store(timer.is_some(), Ordering::Relaxed);
         if let Some(timer) = timer {
             // With a second timer, each would have a part of the durations.
-            self.unlabelled.timer.get_or_init(|| Arc::clone(timer));
+            self.unlabelled.timer.get_or_init(|| timer.clone());
         }
         self.note_room(&list);
     }
@@ -251,8 +255,8 @@ impl Children {
 
     /// Whether this is the meter of what is past the cap.
     #[cfg(feature = "metrics")]
-    pub(crate) fn is_overflow(&self, meter: &Arc<Meter>) -> bool {
-        self.overflow.get().is_some_and(|overflow| Arc::ptr_eq(&overflow.meter, meter))
+    pub(crate) fn is_overflow(&self, meter: &MeterHandle) -> bool {
+        self.overflow.get().is_some_and(|overflow| overflow.meter.is(meter))
     }
 
     fn make_overflow(&self, list: &mut Arc<Shown>) -> Arc<Child> {
@@ -271,7 +275,7 @@ impl Children {
         let clock = self.clock.clone();
         let timed = self.timed.load(Ordering::Relaxed);
         let meter = if timed { Meter::timed_with_clock(clock) } else { Meter::with_clock(clock) };
-        let child = Arc::new(Child::new(values.clone(), Arc::new(meter), self.clock.now()));
+        let child = Arc::new(Child::new(values.clone(), Arc::new(meter).into(), self.clock.now()));
         Arc::make_mut(list).children.push(Arc::clone(&child));
         self.index.pin().insert(values, Arc::clone(&child));
         self.note_room(list);

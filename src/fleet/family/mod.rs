@@ -81,7 +81,7 @@ pub(super) use self::keys::{DEFAULT_CAP, check_keys};
 #[cfg(feature = "statsd")]
 pub(crate) use self::sets::Keys;
 pub(crate) use self::sets::LabelSet;
-use crate::engine::{Meter, Snapshot, Timer};
+use crate::engine::{MeterHandle, Snapshot, TimerHandle};
 
 /// The children of an event that has labels, each found by its values; made by
 /// [`Service::family`](super::Service::family).
@@ -114,11 +114,11 @@ use crate::engine::{Meter, Snapshot, Timer};
 ///
 /// # Cost
 ///
-/// A meter that is held costs what a [`Meter`] costs. A look-up costs a hash of the values and no
+/// A meter that is held costs what a [`Meter`](crate::Meter) costs. A look-up costs a hash of the values and no
 /// allocation; the first one of a set takes a lock and allocates. Clones share the children.
 pub struct Family<const N: usize>(pub(super) Arc<Children>);
 
-/// As a [`Family`], of an event that is timed: each child is a [`Timer`]; made by
+/// As a [`Family`], of an event that is timed: each child is a [`Timer`](crate::Timer); made by
 /// [`Service::timed_family`](super::Service::timed_family).
 ///
 /// ```
@@ -144,7 +144,7 @@ pub struct Series {
     /// Label keys and values, in the order in which the keys were declared.
     pub labels: Vec<(String, String)>,
     /// What counts its events. While this is held, the child does not retire.
-    pub meter: Arc<Meter>,
+    pub meter: MeterHandle,
     /// When it was made, by the wall clock. A child that has retired and comes back is made anew.
     pub started_at: SystemTime,
 }
@@ -153,8 +153,8 @@ impl<const N: usize> Family<N> {
     /// The meter of these values, in the order of the label keys. An empty value is as good as none.
     #[must_use]
     #[inline]
-    pub fn with(&self, values: [&str; N]) -> Arc<Meter> {
-        self.0.on(&values, |child| Arc::clone(child.meter()))
+    pub fn with(&self, values: [&str; N]) -> MeterHandle {
+        self.0.on(&values, |child| child.meter().clone())
     }
 
     /// Counts one event with these values, now. Cheaper than a record on [`with`](Self::with), which makes a
@@ -201,7 +201,7 @@ impl<const N: usize> Family<N> {
         let (shown, keys) = (self.0.shown(), self.0.keys());
         let of = |child: &Arc<children::Child>| Series {
             labels: child.label_set(&keys).all().map(|(k, v)| (k.into(), v.into())).collect(),
-            meter: Arc::clone(child.meter()),
+            meter: child.meter().clone(),
             started_at: child.started_at(),
         };
         std::iter::once(self.0.unlabelled()).chain(shown.children()).map(of).collect()
@@ -226,8 +226,8 @@ impl<const N: usize> TimedFamily<N> {
     /// The timer of these values, in the order of the label keys.
     #[must_use]
     #[inline]
-    pub fn with(&self, values: [&str; N]) -> Arc<Timer> {
-        self.0.0.on(&values, |child| Arc::clone(child.timer()))
+    pub fn with(&self, values: [&str; N]) -> TimerHandle {
+        self.0.0.on(&values, |child| child.timer().clone())
     }
 
     /// The same children, as meters.

@@ -10,7 +10,7 @@ use papaya::Guard;
 
 use super::children::{Child, Children, Retired, Shown};
 use super::sets::Values;
-use crate::engine::{Meter, Snapshot};
+use crate::engine::{MeterHandle, Snapshot};
 
 /// The least time without an event after which a child may retire. A reader's window begins at most 64 s before
 /// the time at which it reads.
@@ -109,15 +109,15 @@ impl Children {
 
 impl Child {
     /// Whether nobody else has its timer or its meter. `another` stands in for the meter for a moment.
-    fn is_alone(&mut self, another: &Arc<Meter>) -> bool {
+    fn is_alone(&mut self, another: &MeterHandle) -> bool {
         let Some(timer) = self.timer.get_mut() else {
-            return Arc::get_mut(&mut self.meter).is_some();
+            return self.meter.counted_mut().is_some_and(|meter| Arc::get_mut(meter).is_some());
         };
-        let Some(timer) = Arc::get_mut(timer) else { return false };
-        self.meter = Arc::clone(another);
+        let Some(timer) = timer.counted_mut().and_then(Arc::get_mut) else { return false };
+        self.meter = another.clone();
         let Some(meter) = timer.meter_of_service() else { return false };
         let alone = Arc::get_mut(meter).is_some();
-        self.meter = Arc::clone(meter);
+        self.meter = Arc::clone(meter).into();
         alone
     }
 }

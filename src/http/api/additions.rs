@@ -17,7 +17,7 @@ impl Router {
     /// use tickring::{Registry, http::Router};
     ///
     /// let queue = std::sync::Arc::new(std::sync::Mutex::new(vec![1, 2]));
-    /// let router = Router::new(Registry::new(), "data-api").health_check("queue", move || {
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap().health_check("queue", move || {
     ///     let length = queue.lock().map_err(|error| error.to_string())?.len();
     ///     if length < 100 { Ok(()) } else { Err(format!("{length} jobs wait")) }
     /// });
@@ -43,7 +43,7 @@ impl Router {
     /// ```
     /// use tickring::{Registry, http::Router};
     ///
-    /// let router = Router::new(Registry::new(), "data-api")
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap()
     ///     .gauge("shop_queue_jobs", "Jobs that wait.", || Some(3.0));
     /// ```
     ///
@@ -70,7 +70,7 @@ impl Router {
     /// use hyper::Request;
     /// use tickring::{Registry, http::Router};
     ///
-    /// let router = Router::new(Registry::new(), "data-api")
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap()
     ///     .counter("shop_retries", "Jobs that were tried again.", || 7);
     /// let request = Request::get("/metrics").body(bytes::Bytes::new()).unwrap();
     /// assert!(router.answer(&request).status().is_success());

@@ -33,7 +33,7 @@ impl Router {
     ///
     /// let registry = Registry::new();
     /// let service = registry.register(Service::from_catalogue("data-api")?)?;
-    /// let router = Router::new(registry, "data-api");
+    /// let router = Router::new(registry, "data-api")?.accept_events();
     /// let body = Full::<bytes::Bytes>::from(r#"{"event":"request","count":3}"#);
     /// let request = Request::post("/api/v1/services/data-api/events").body(body)?;
     ///
@@ -53,7 +53,7 @@ impl Router {
         B: Body,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let route = Route::find(request.uri().path());
+        let route = self.route(request.uri().path());
         if let Err(refusal) = self.check_head(&request, route.as_ref()) {
             return self.refuse(request, refusal).await;
         }
@@ -104,18 +104,17 @@ impl Router {
     /// use hyper::{Request, StatusCode};
     /// use tickring::{Registry, http::Router};
     ///
-    /// let router = Router::new(Registry::new(), "data-api");
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap();
     /// let status = |path| {
     ///     let request = Request::get(path).body(bytes::Bytes::new()).unwrap();
     ///     router.answer(&request).status()
     /// };
     /// assert_eq!(status("/health/live"), StatusCode::OK);
-    /// // No such service is registered.
-    /// assert_eq!(status("/health"), StatusCode::NOT_FOUND);
+    /// assert_eq!(status("/api/v1/services/unknown/event-rate"), StatusCode::NOT_FOUND);
     /// ```
     #[must_use]
     pub fn answer(&self, request: &Request<Bytes>) -> Response<ResponseBody> {
-        let route = Route::find(request.uri().path());
+        let route = self.route(request.uri().path());
         match self.check_head(request, route.as_ref()) {
             Ok(()) => self.answer_route(request, route),
             Err(refusal) => for_method(request.method(), refusal.into()),
@@ -129,7 +128,7 @@ impl Router {
     }
 
     fn dispatch(&self, request: &Request<Bytes>, route: Option<Route>) -> Result<Answer, Refusal> {
-        let Some(route) = route else { return Err(Refusal::unknown_path(request.uri().path())) };
+        let Some(route) = route else { return Err(self.unknown_path(request.uri().path())) };
         let query = Query::parse(request.uri().query().unwrap_or(""))
             .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
         let showing = Showing { seconds: query.series, labels: query.labels };

@@ -151,7 +151,12 @@ impl Router {
         let services = self.options.registry.services();
         let here = self.listener.as_ref();
         let here = here.map(|here| (here.running.listening.as_slice(), here.address));
-        self.long_json(&discovery::targets(&services, here, authority))
+        self.long_json(&discovery::targets(
+            &services,
+            here,
+            authority,
+            self.metrics_path().as_deref(),
+        ))
     }
 }
 

@@ -30,7 +30,7 @@ impl Router {
         check_framing(request.headers())?;
         hosts.check_host(request)?;
         let Some(route) = route else {
-            return Err(Refusal::unknown_path(request.uri().path()));
+            return Err(self.unknown_path(request.uri().path()));
         };
         if !route.methods().contains(request.method()) {
             return Err(method_not_allowed(route.allow()));
@@ -38,6 +38,11 @@ impl Router {
         Query::parse(request.uri().query().unwrap_or(""))
             .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
         if let Route::Events(name) = route {
+            if !self.options.accepts_events {
+                let why = "events are not taken here: this router only reads, unless it is built \
+                           with `Router::accept_events`";
+                return Err(Refusal::new(StatusCode::FORBIDDEN, why));
+            }
             hosts.check_page(request)?;
             self.named(Some(name))?;
             check_coding(request.headers())?;

@@ -15,8 +15,8 @@
 //!    permits it, and so does an empty `Host`. HTTP/1.1 without `Host`, with two, or with one that
 //!    can't be read gets 400 (RFC 9112, 3.2).
 //!
-//! A router in an application that serves it by other code checks none of this, unless allowed hosts
-//! are set: that code knows its names.
+//! A router in an application that serves it by other code checks no host, unless allowed hosts are
+//! set: that code knows its names. Pages of other sites write nothing there either.
 
 use std::net::IpAddr;
 
@@ -123,10 +123,11 @@ impl Hosts<'_> {
     ///
     /// 403 if it does, and 415 if its body is of a type that a page can send unasked.
     pub(super) fn check_page<T>(self, request: &Request<T>) -> Result<(), Refusal> {
-        if !self.check() {
-            return Ok(());
-        }
-        let (headers, named) = (request.headers(), Named::of(request)?);
+        let named = match Named::of(request) {
+            Err(_) if !self.check() => Named::Nothing,
+            named => named?,
+        };
+        let headers = request.headers();
         let sites = headers.get_all(FETCH_SITE).iter();
         let mut sites = sites.map(hyper::header::HeaderValue::as_bytes);
         let mut origins = headers.get_all(ORIGIN).iter();

@@ -9,7 +9,10 @@ mod documents;
 mod events;
 mod gate;
 mod hosts;
+mod mount;
+mod mounting;
 mod pieces;
+mod plain;
 mod program;
 mod query;
 pub(crate) mod response;
@@ -17,13 +20,10 @@ mod response_body;
 mod route;
 mod router;
 mod scrape;
+mod service;
 mod single;
 mod wanted;
 
+pub use self::plain::PlainResponse;
 pub use self::response_body::ResponseBody;
 pub use self::router::Router;
-
-/// The path of a request as its counts name it.
-pub(crate) fn path_of<T>(request: &hyper::Request<T>) -> &'static str {
-    route::Route::find(request.uri().path()).map_or("other", |route| route.template())
-}

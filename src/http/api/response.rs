@@ -54,9 +54,10 @@ impl Refusal {
         Self { status, why: why.to_string(), allow: None }
     }
 
-    /// The refusal of a path that stands for nothing.
-    pub(crate) fn unknown_path(path: &str) -> Self {
-        let why = format_args!("unknown path {path:?}: there are {}", Route::ALL);
+    /// The refusal of a path that stands for nothing, from a router that is mounted at `prefix`.
+    pub(crate) fn unknown_path(path: &str, prefix: &str) -> Self {
+        let below = if prefix.is_empty() { String::new() } else { format!("below {prefix} ") };
+        let why = format_args!("unknown path {path:?}: {below}there are {}", Route::ALL);
         Self::new(StatusCode::NOT_FOUND, why)
     }
 

@@ -4,19 +4,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::documents::Documents;
+use super::mount::Mount;
 use super::program::Program;
 use super::response::Answer;
 use super::wanted::Wanted;
 use crate::export::discovery::Listening;
-use crate::fleet::{Registry, Rejections};
+use crate::fleet::{Registry, RegistryError, Rejections};
 use crate::http::Limits;
 use crate::http::counters::Running;
 
 /// Answers requests about the services of a registry.
 ///
-/// A [`Server`](crate::http::Server) serves a router. A service that has an HTTP server already can
-/// pass the paths of the [module's table](crate::http) to [`handle`](Self::handle) instead. Clones
-/// of a router share its bound on [long responses](crate::http#what-bounds-the-memory).
+/// A [`Server`](crate::http::Server) serves a router. In a service that has an HTTP server already, the
+/// router is a `tower::Service` and a `hyper::service::Service`, so it goes
+/// [under a prefix](Self::nested_at) of an axum application, or into `serve_connection`; and
+/// [`handle`](Self::handle) and [`answer_plain`](Self::answer_plain) answer single requests. Clones of a
+/// router share its bound on [long responses](crate::http#what-bounds-the-memory).
+///
+/// It only reads, unless [`accept_events`](Self::accept_events) lets it take events.
 ///
 /// ```
 /// use hyper::{Request, StatusCode};
@@ -24,7 +29,7 @@ use crate::http::counters::Running;
 ///
 /// let registry = Registry::new();
 /// registry.register(Service::from_catalogue("data-api").unwrap()).unwrap();
-/// let router = Router::new(registry, "data-api");
+/// let router = Router::new(registry, "data-api").unwrap();
 /// let request = Request::get("/api/v1/event-rate").body(bytes::Bytes::new()).unwrap();
 /// assert_eq!(router.answer(&request).status(), StatusCode::OK);
 /// ```
@@ -56,6 +61,8 @@ pub(super) struct Options {
     pub(super) rates: bool,
     pub(super) program: Program,
     pub(super) allowed_hosts: Option<Vec<String>>,
+    pub(super) accepts_events: bool,
+    pub(super) mount: Mount,
 }
 
 impl Router {
@@ -69,14 +76,22 @@ impl Router {
     /// for name in ["data-api", "sports-data"] {
     ///     registry.register(Service::from_catalogue(name).unwrap()).unwrap();
     /// }
-    /// let router = Router::new(registry, "data-api");
+    /// let router = Router::new(registry, "data-api").unwrap();
     /// for path in ["/api/v1/event-rate", "/api/v1/event-rate?service=sports-data"] {
     ///     let request = Request::get(path).body(bytes::Bytes::new()).unwrap();
     ///     assert!(router.answer(&request).status().is_success());
     /// }
     /// ```
-    #[must_use]
-    pub fn new(registry: Registry, service: impl Into<String>) -> Self {
+    ///
+    /// It only reads: it takes no events unless [`accept_events`](Self::accept_events) is called.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::UnknownService`] if no service of this name is registered. One that is removed
+    /// later gets 404 from then on.
+    pub fn new(registry: Registry, service: impl Into<String>) -> Result<Self, RegistryError> {
+        let service = service.into();
+        registry.require(&service)?;
         let limits = Limits::default();
         let options = Options {
             registry,
@@ -85,13 +100,38 @@ impl Router {
             rates: true,
             program: Program::default(),
             allowed_hosts: None,
+            accepts_events: false,
+            mount: Mount::default(),
         };
-        Self {
+        Ok(Self {
             options: Arc::new(options),
             documents: Arc::default(),
-            service: service.into().into(),
+            service: service.into(),
             listener: None,
-        }
+        })
+    }
+
+    /// Takes events by POST as well, from everyone who can reach the router; without this, they get 403.
+    /// A web page gets 403 all the same, unless it comes from `localhost`, an address or an
+    /// [allowed host](Self::allowed_hosts).
+    ///
+    /// ```
+    /// use hyper::{Request, StatusCode};
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap();
+    /// let post = |router: &Router| {
+    ///     let request = Request::post("/api/v1/services/data-api/events");
+    ///     let request = request.body(bytes::Bytes::from(r#"{"event":"request"}"#)).unwrap();
+    ///     router.answer(&request).status()
+    /// };
+    /// assert_eq!(post(&router), StatusCode::FORBIDDEN);
+    /// assert_eq!(post(&router.accept_events()), StatusCode::ACCEPTED);
+    /// ```
+    #[must_use]
+    pub fn accept_events(mut self) -> Self {
+        Arc::make_mut(&mut self.options).accepts_events = true;
+        self
     }
 
     /// Replaces the default limits, those of a [`Server`](crate::http::Server) of this router
@@ -103,7 +143,7 @@ impl Router {
     ///
     /// let mut limits = Limits::default();
     /// limits.body_bytes = 4096;
-    /// let router = Router::new(Registry::new(), "data-api").limits(limits);
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap().limits(limits);
     /// ```
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -120,7 +160,7 @@ impl Router {
     /// use tickring::{Registry, Rejections};
     ///
     /// let rejections = Rejections::new();
-    /// let router = Router::new(Registry::new(), "data-api").rejections(rejections.clone());
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap().rejections(rejections.clone());
     /// let request = Request::get("/metrics").body(bytes::Bytes::new()).unwrap();
     /// assert!(router.answer(&request).status().is_success());
     /// ```
@@ -139,7 +179,7 @@ impl Router {
     /// ```
     /// use tickring::{Registry, http::Router};
     ///
-    /// let router = Router::new(Registry::new(), "data-api").rates(false);
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap().rates(false);
     /// ```
     #[must_use]
     pub fn rates(mut self, rates: bool) -> Self {
@@ -153,14 +193,13 @@ impl Router {
     ///
     /// Without this, a [`Server`](crate::http::Server) serves only those certain names on a loopback
     /// listener, and every name on others. A router in an application that serves it by other code
-    /// serves every name. Once it has allowed hosts, that router too refuses events from
-    /// [web pages](crate::http#web-pages).
+    /// serves every name.
     ///
     /// ```
     /// use hyper::{Request, StatusCode};
     /// use tickring::{Registry, http::Router};
     ///
-    /// let router = Router::new(Registry::new(), "data-api").allowed_hosts(["metrics.example.com"]);
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap().allowed_hosts(["metrics.example.com"]);
     /// let status = |host| {
     ///     let request = Request::get("/health/live").header("host", host);
     ///     router.answer(&request.body(bytes::Bytes::new()).unwrap()).status()
@@ -172,6 +211,13 @@ impl Router {
     pub fn allowed_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let hosts = hosts.into_iter().map(Into::into).collect();
         Arc::make_mut(&mut self.options).allowed_hosts = Some(hosts);
+        self
+    }
+
+    pub(super) fn with_mount(mut self, mount: Mount) -> Self {
+        Arc::make_mut(&mut self.options).mount = mount;
+        // Those of the clones so far name other paths.
+        self.documents = Arc::default();
         self
     }
 

@@ -20,7 +20,6 @@ use super::activity::{Activity, Socket, WatchedBody};
 use super::farewell;
 use super::requests::{Event, RequestCounter};
 use super::slots::{Place, Slots};
-use crate::http::api::path_of;
 use crate::http::api::response::closing;
 use crate::http::counters::{Running, Stage};
 use crate::http::drain::{self, Phase};
@@ -174,7 +173,7 @@ impl Connection {
         request: Request<Incoming>,
         activity: &Activity,
     ) -> impl Future<Output = Result<Response<WatchedBody>, Infallible>> {
-        let path = path_of(&request);
+        let path = self.router.path_of(request.uri().path());
         let request = request.map(|body| activity.begin(body));
         let event =
             self.requests.as_ref().and_then(|counter| counter.event(self.router.registry()));

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Meter, Timer, Timing};
+use crate::engine::{Meter, MeterHandle, Timer, TimerHandle, Timing};
 use crate::fleet::Registry;
 
 /// What counts the requests of a [`Server`](super::Server): see
 /// [`count_requests`](super::Server::count_requests).
 ///
-/// It is made from a [`Meter`] or a [`Timer`] that is shared or static, so both
+/// It is made from a [`Meter`] or a [`Timer`] that is static or in an [`Arc`], or from its handle, so both
 /// `count_requests(service.meter("request")?)` and `count_requests(&METER)` work.
 #[derive(Clone, Debug)]
 pub struct RequestCounter(Target);
@@ -22,10 +22,8 @@ enum Target {
 /// What counts one request.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
-    Meter(Arc<Meter>),
-    Timer(Arc<Timer>),
-    StaticMeter(&'static Meter),
-    StaticTimer(&'static Timer),
+    Meter(MeterHandle),
+    Timer(TimerHandle),
 }
 
 impl RequestCounter {
@@ -41,7 +39,7 @@ impl RequestCounter {
     /// let registry = Registry::new();
     /// registry.register(Service::from_catalogue("admin-api").unwrap()).unwrap();
     /// let counter = RequestCounter::first_event_of("admin-api");
-    /// let server = Server::new(Router::new(registry, "admin-api")).count_requests(counter);
+    /// let server = Server::new(Router::new(registry, "admin-api").unwrap()).count_requests(counter);
     /// # drop(server);
     /// ```
     #[must_use]
@@ -57,7 +55,7 @@ impl RequestCounter {
                 let service = registry.get(service)?;
                 let event = service.events().first()?;
                 match event.timer() {
-                    Some(timer) => Some(Event::Timer(Arc::clone(timer))),
+                    Some(timer) => Some(Event::Timer(timer.clone())),
                     None => event.meter().map(|meter| Event::Meter(meter.clone())),
                 }
             }
@@ -73,36 +71,43 @@ impl Event {
                 meter.record();
                 None
             }
-            Self::StaticMeter(meter) => {
-                meter.record();
-                None
-            }
             Self::Timer(timer) => Some(timer.start_counted()),
-            Self::StaticTimer(timer) => Some(timer.start_counted()),
         }
+    }
+}
+
+impl From<MeterHandle> for RequestCounter {
+    fn from(meter: MeterHandle) -> Self {
+        Self(Target::Event(Event::Meter(meter)))
+    }
+}
+
+impl From<TimerHandle> for RequestCounter {
+    fn from(timer: TimerHandle) -> Self {
+        Self(Target::Event(Event::Timer(timer)))
     }
 }
 
 impl From<Arc<Meter>> for RequestCounter {
     fn from(meter: Arc<Meter>) -> Self {
-        Self(Target::Event(Event::Meter(meter)))
+        MeterHandle::from(meter).into()
     }
 }
 
 impl From<Arc<Timer>> for RequestCounter {
     fn from(timer: Arc<Timer>) -> Self {
-        Self(Target::Event(Event::Timer(timer)))
+        TimerHandle::from(timer).into()
     }
 }
 
 impl From<&'static Meter> for RequestCounter {
     fn from(meter: &'static Meter) -> Self {
-        Self(Target::Event(Event::StaticMeter(meter)))
+        MeterHandle::from(meter).into()
     }
 }
 
 impl From<&'static Timer> for RequestCounter {
     fn from(timer: &'static Timer) -> Self {
-        Self(Target::Event(Event::StaticTimer(timer)))
+        TimerHandle::from(timer).into()
     }
 }

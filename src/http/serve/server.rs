@@ -35,7 +35,7 @@ const BACKLOG: i32 = 4096;
 ///
 /// let registry = Registry::new();
 /// registry.register(Service::from_catalogue("admin-api")?)?;
-/// let server = Server::new(Router::new(registry, "admin-api"))
+/// let server = Server::new(Router::new(registry, "admin-api")?)
 ///     .listen(TcpListener::bind("127.0.0.1:8003")?, "admin-api")?;
 /// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
 /// // Forever; `serve` shows how a server is stopped.
@@ -63,7 +63,7 @@ impl Server {
     ///
     /// let mut limits = Limits::default();
     /// limits.max_connections = 100;
-    /// let router = Router::new(Registry::new(), "shop").limits(limits);
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap().limits(limits);
     /// let server = Server::new(router);
     /// # drop(server);
     /// ```
@@ -87,7 +87,7 @@ impl Server {
     /// let registry = Registry::new();
     /// let service = Service::builder("shop").event("order").timed_event("request").build()?;
     /// let shop = registry.register(service)?;
-    /// let router = Router::new(registry, "shop");
+    /// let router = Router::new(registry, "shop")?;
     /// // With a static, …
     /// let server = Server::new(router.clone()).count_requests(&SCRAPES);
     /// # drop(server);
@@ -115,9 +115,9 @@ impl Server {
     /// use tickring::Registry;
     /// use tickring::http::{Router, Server};
     ///
-    /// let server = Server::new(Router::new(Registry::new(), "shop"))
-    ///     .listen(TcpListener::bind("127.0.0.1:0")?, "shop")?
-    ///     .listen(TcpListener::bind("127.0.0.1:0")?, "billing")?;
+    /// let server = Server::new(Router::new(Registry::from_catalogue(), "admin-api")?)
+    ///     .listen(TcpListener::bind("127.0.0.1:0")?, "admin-api")?
+    ///     .listen(TcpListener::bind("127.0.0.1:0")?, "data-api")?;
     /// # drop(server);
     /// # Ok(())
     /// # }
@@ -125,17 +125,20 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the system refuses to switch the listener to non-blocking mode, to lengthen its backlog
-    /// or to report its address.
+    /// If no service of this name is registered, or if the system refuses to switch the listener to
+    /// non-blocking mode, to lengthen its backlog or to report its address.
     pub fn listen(
         mut self,
         listener: TcpListener,
         default_service: impl Into<String>,
     ) -> io::Result<Self> {
+        let default_service = default_service.into();
+        let known = self.router.registry().require(&default_service);
+        known.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         listener.set_nonblocking(true)?;
         SockRef::from(&listener).listen(BACKLOG)?;
-        let (address, service) = (listener.local_addr()?, default_service.into());
-        let service = (service != self.router.service()).then_some(service);
+        let address = listener.local_addr()?;
+        let service = (default_service != self.router.service()).then_some(default_service);
         self.listeners.push((listener, Listening { address, service }));
         Ok(self)
     }
@@ -154,8 +157,8 @@ impl Server {
     /// use tickring::Registry;
     /// use tickring::http::{Router, Server};
     ///
-    /// let server = Server::new(Router::new(Registry::new(), "shop"))
-    ///     .listen(TcpListener::bind("127.0.0.1:0")?, "shop")?;
+    /// let server = Server::new(Router::new(Registry::from_catalogue(), "data-api")?)
+    ///     .listen(TcpListener::bind("127.0.0.1:0")?, "data-api")?;
     /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     /// let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     /// let serving = thread::spawn(move || {

@@ -57,7 +57,7 @@ fn read<B: Body<Data = Bytes> + Unpin>(body: &mut B) -> Vec<u8> {
 pub(crate) fn check(bytes: &[u8]) {
     let Some(request) = request(bytes) else { return };
     let registry = registry();
-    let router = Router::new(registry.clone(), "admin-api");
+    let router = Router::new(registry.clone(), "admin-api").unwrap().accept_events();
     let response = router.answer(&request);
     let accepted = check_answer(&request, response);
     assert_eq!(total(&registry), accepted, "events in the meters");
