@@ -13,6 +13,7 @@ mod description;
 mod error;
 mod event;
 mod event_rate;
+mod examples;
 mod forgetting;
 #[cfg(any(feature = "metrics", feature = "tower"))]
 mod naming;
@@ -31,13 +32,13 @@ pub use self::catalogue::catalogue;
 pub use self::error::{RegistryError, ServiceError, Unavailable};
 pub use self::event::EventKind;
 pub use self::event_rate::{EventFigures, EventRate, Figures, Timestamp};
-pub use self::forgetting::Forgetting;
+pub use self::forgetting::{Forgetting, NotForgotten};
 #[cfg(any(feature = "metrics", feature = "tower"))]
 pub(crate) use self::naming::Naming;
 #[cfg(feature = "http")]
 pub(crate) use self::reading::Moments;
 pub use self::registry::{Registry, Services};
-pub use self::rejections::{RejectionReason, Rejections};
+pub use self::rejections::{RejectedExample, RejectionReason, Rejections};
 pub use self::service::Service;
 pub use self::spec::{RateBasis, ServiceSpec};
 #[cfg(any(feature = "http", feature = "statsd"))]
