@@ -1,5 +1,7 @@
 //! The event-rate document.
 
+#[cfg(feature = "http")]
+use std::time::Duration;
 use std::time::SystemTime;
 
 use serde::ser::SerializeMap;
@@ -104,6 +106,9 @@ pub struct EventFigures {
     /// How long the events took, if the event is timed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processing_time: Option<ProcessingTime>,
+    /// See [`Snapshot::per_second`]; only with [`Service::event_rate_with_series`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<Vec<u64>>,
 }
 
 /// A point in time by the wall clock, written as RFC 3339 in UTC to the millisecond.
@@ -114,6 +119,18 @@ impl Timestamp {
     /// Now. A wall clock before the year -9999 or past 9999 reads as 1970.
     pub(crate) fn now() -> Self {
         Self(jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+    }
+
+    /// The point in time that is this much earlier.
+    #[cfg(feature = "http")]
+    pub(super) fn before(self, age: Duration) -> Self {
+        Self(self.0.checked_sub(age).unwrap_or(jiff::Timestamp::MIN))
+    }
+
+    /// The same without the fraction of its second.
+    #[cfg(feature = "http")]
+    pub(super) fn to_the_second(self) -> impl std::fmt::Display {
+        jiff::Timestamp::from_second(self.0.as_second()).unwrap_or(self.0)
     }
 }
 
@@ -152,7 +169,8 @@ impl Service {
         EventRate::of(&self.read(self.clock.now()), false)
     }
 
-    /// The event-rate document with the counts of the last 60 seconds, second by second.
+    /// The event-rate document with the counts of the last 60 seconds, second by second: of the service,
+    /// and of each event.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -195,7 +213,8 @@ impl Figures {
         reading.each(|event, snapshot, timed| {
             all += snapshot;
             let processing_time = timed.map(|timed| ProcessingTime::of(timed.distribution()));
-            let figures = EventFigures::of(snapshot, basis, processing_time);
+            let mut figures = EventFigures::of(snapshot, basis, processing_time);
+            figures.per_second = series.then(|| snapshot.per_second().to_vec());
             events.push((event.name().to_owned(), figures));
         })?;
         let events_per_second = basis.rate(&all);
@@ -225,6 +244,7 @@ impl EventFigures {
             events_in_window: snapshot.events_in_window(),
             events_per_second: basis.rate(snapshot),
             processing_time,
+            per_second: None,
         }
     }
 }

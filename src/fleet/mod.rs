@@ -3,12 +3,16 @@
 //! A [`ServiceSpec`] describes a service, a [`ServiceBuilder`] builds it, a [`Registry`] holds
 //! the services of a process. `description` changes what a service is while it runs,
 //! `admission` registers what nobody described, `forgetting` removes it when it is idle, `reading` reads
-//! all events of a service as of one moment, and `event_rate` makes the JSON document of that. `values`
-//! says how snapshots are written.
+//! all events of a service as of one moment, `event_rate` makes the JSON document of that, and
+//! `consolidated` is the one of all services. `values` says how snapshots are written.
 
 mod admission;
 mod builder;
 mod catalogue;
+#[cfg(feature = "http")]
+mod collecting;
+#[cfg(feature = "http")]
+mod consolidated;
 mod description;
 mod error;
 mod event;
@@ -25,10 +29,16 @@ mod spec;
 #[cfg(any(feature = "http", feature = "statsd"))]
 mod target;
 mod values;
+#[cfg(feature = "http")]
+mod written;
 
 pub use self::admission::AutoRegister;
 pub use self::builder::ServiceBuilder;
 pub use self::catalogue::catalogue;
+#[cfg(feature = "http")]
+pub(crate) use self::collecting::Collecting;
+#[cfg(feature = "http")]
+pub(crate) use self::consolidated::Consolidated;
 pub use self::error::{RegistryError, ServiceError, Unavailable};
 pub use self::event::EventKind;
 pub use self::event_rate::{EventFigures, EventRate, Figures, Timestamp};

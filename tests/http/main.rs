@@ -1,6 +1,8 @@
 //! The router without a socket, and the server on real sockets.
 
+mod front;
 mod hardening;
+mod real_time;
 mod room;
 mod routes;
 mod scrape;
