@@ -1,7 +1,7 @@
 //! `GET /api/v1/event-rate` at 100 connections, against a hyper server that answers a constant of
-//! the same size. All in one run, by turns, loaded by `wrk` (Debian has it) over loopback.
+//! the same size; and the consolidated document of fifteen services at 50. All in one run, by turns, loaded by `wrk` (Debian has it) over loopback.
 //!
-//! `cargo bench -p tickring --features http --bench endpoint`, which takes a minute and a half.
+//! `cargo bench -p tickring --features http --bench endpoint`, which takes two minutes.
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -33,6 +33,8 @@ const ROUNDS: usize = 9;
 const TIMED: &str = "admin-api";
 const UNTIMED: &str = "sports-data";
 const PATH: &str = "/api/v1/event-rate";
+/// The document of all services of the catalogue.
+const ALL: &str = "/api/v1/real-time-metrics";
 
 /// A listener on a free port, and its address.
 fn listener() -> (TcpListener, SocketAddr) {
@@ -51,14 +53,17 @@ fn on_a_runtime<S: Future<Output = ()>>(serve: impl FnOnce() -> S + Send + 'stat
 }
 
 fn event_rate_server(name: &'static str) -> SocketAddr {
+    let registry = Registry::new();
+    let service = Service::from_catalogue(name).expect("it is in the catalogue");
+    registry.register(service).expect("it is the first");
+    server(registry, name)
+}
+
+fn server(registry: Registry, name: &'static str) -> SocketAddr {
     let (listener, address) = listener();
     on_a_runtime(move || async move {
-        let registry = Registry::new();
-        let service = Service::from_catalogue(name).expect("it is in the catalogue");
-        registry.register(service).expect("it is the first");
-        let server =
-            Server::new(Router::new(registry, name).expect("a service that is registered"))
-                .listen(listener, name);
+        let router = Router::new(registry, name).expect("a service that is registered");
+        let server = Server::new(router).listen(listener, name);
         server.expect("a listener").serve(std::future::pending()).await.expect("it serves");
     });
     address
@@ -92,9 +97,9 @@ fn constant_server(body: Bytes) -> SocketAddr {
 }
 
 /// The body of one answer.
-fn body_of(address: SocketAddr) -> Bytes {
+fn body_of(address: SocketAddr, path: &str) -> Bytes {
     let mut stream = TcpStream::connect(address).expect("the server listens");
-    let request = format!("GET {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("it takes a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("it answers in UTF-8");
@@ -116,12 +121,12 @@ fn processor_time() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("Linux has it").into()
 }
 
-/// Two seconds of 100 connections; nothing if there is no wrk.
-fn load(address: SocketAddr) -> Option<Load> {
-    let url = format!("http://{address}{PATH}");
+/// Two seconds of so many connections; nothing if there is no wrk.
+fn load(address: SocketAddr, path: &str, connections: &str) -> Option<Load> {
+    let url = format!("http://{address}{path}");
     let before = processor_time();
     let wrk =
-        Command::new("wrk").args(["-t1", "-c100", "-d2s", "--latency", &url]).output().ok()?;
+        Command::new("wrk").args(["-t1", connections, "-d2s", "--latency", &url]).output().ok()?;
     let used = processor_time().saturating_sub(before);
     let report = String::from_utf8_lossy(&wrk.stdout);
     assert!(wrk.status.success(), "{}", String::from_utf8_lossy(&wrk.stderr));
@@ -152,17 +157,20 @@ fn load(address: SocketAddr) -> Option<Load> {
 
 fn main() {
     let (timed, untimed) = (event_rate_server(TIMED), event_rate_server(UNTIMED));
-    let (timed_body, untimed_body) = (body_of(timed), body_of(untimed));
+    let fleet = server(Registry::from_catalogue(), UNTIMED);
+    let (timed_body, untimed_body) = (body_of(timed, PATH), body_of(untimed, PATH));
+    let fleet_bytes = body_of(fleet, ALL).len();
     let servers = [
-        timed,
-        constant_server(timed_body.clone()),
-        untimed,
-        constant_server(untimed_body.clone()),
+        (timed, PATH, "-c100"),
+        (constant_server(timed_body.clone()), PATH, "-c100"),
+        (untimed, PATH, "-c100"),
+        (constant_server(untimed_body.clone()), PATH, "-c100"),
+        (fleet, ALL, "-c50"),
     ];
-    let mut loads: [Vec<Load>; 4] = [const { Vec::new() }; 4];
+    let mut loads: [Vec<Load>; 5] = [const { Vec::new() }; 5];
     for round in 0..=ROUNDS {
-        for (loads, address) in loads.iter_mut().zip(servers) {
-            let Some(load) = load(address) else {
+        for (loads, (address, path, connections)) in loads.iter_mut().zip(servers) {
+            let Some(load) = load(address, path, connections) else {
                 println!("skipped: wrk is not there (Debian: apt-get install wrk)");
                 return;
             };
@@ -179,7 +187,7 @@ fn main() {
                  promised: &str| {
         println!("| {what} | {median:.digits$} | {low:.digits$} – {high:.digits$} | {promised} |");
     };
-    let [timed, as_timed, untimed, as_untimed] = &loads;
+    let [timed, as_timed, untimed, as_untimed, fleet] = &loads;
     for (name, loads, constant, body) in
         [(UNTIMED, untimed, as_untimed, untimed_body), (TIMED, timed, as_timed, timed_body)]
     {
@@ -194,6 +202,14 @@ fn main() {
         print(&format!("{name}, processor time of a request in µs"), time(loads), 2, "");
         print("the constant, processor time of a request in µs", time(constant), 2, "");
     }
+    print(&format!("requests/s, 15 services ({fleet_bytes} bytes)"), rates(fleet), 0, "");
+    let p99 = spread(fleet.iter().map(|load| load.p99_milliseconds));
+    print("15 services, 50 connections, p99 in ms", p99, 2, "≤ 1");
+    let time = spread(fleet.iter().map(|load| load.microseconds));
+    print("15 services, processor time of a request in µs", time, 2, "");
+    let pairs = fleet.iter().zip(untimed);
+    let cost = spread(pairs.map(|(fleet, one)| fleet.microseconds / one.microseconds));
+    print(&format!("the same / {UNTIMED}"), cost, 2, "≤ 9");
 }
 
 fn rates(loads: &[Load]) -> Spread {

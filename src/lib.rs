@@ -101,10 +101,10 @@ pub use engine::{
 };
 #[cfg(feature = "service")]
 pub use fleet::{
-    AutoRegister, EventFigures, EventKind, EventRate, Family, Figures, Forgetting, ProcessingTime,
-    RateBasis, Registry, RegistryError, RejectionReason, Rejections, Series, SeriesFigures,
-    Service, ServiceBuilder, ServiceError, ServiceSpec, Services, TimedFamily, Timestamp,
-    Unavailable, catalogue,
+    AutoRegister, EventFigures, EventKind, EventRate, Family, Figures, Forgetting, NotForgotten,
+    ProcessingTime, RateBasis, Registry, RegistryError, RejectedExample, RejectionReason,
+    Rejections, Series, SeriesFigures, Service, ServiceBuilder, ServiceError, ServiceSpec,
+    Services, TimedFamily, Timestamp, Unavailable, catalogue,
 };
 
 /// Compiles the examples of the README.

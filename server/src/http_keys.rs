@@ -19,6 +19,12 @@ pub struct HttpKeys {
     /// Hosts to serve beside localhost and the listener's address; * for any
     #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_short_help = true)]
     pub allowed_hosts: Option<Vec<HostName>>,
+    /// Origins (scheme and host) whose web pages may read; * for any [default: none]
+    #[arg(long, value_name = "ORIGINS", value_delimiter = ',', hide_short_help = true)]
+    pub allowed_origins: Option<Vec<Origin>>,
+    /// For an event to make its service active [default: 300; on the lifetime basis 3600]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    pub active_within: Option<Seconds>,
     /// Most open connections, as far as file descriptors go [default: 1024]
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub max_connections: Option<NonZeroUsize>,
@@ -56,6 +62,8 @@ impl HttpKeys {
     pub(crate) fn or(self, lower: Self) -> Self {
         Self {
             allowed_hosts: self.allowed_hosts.or(lower.allowed_hosts),
+            allowed_origins: self.allowed_origins.or(lower.allowed_origins),
+            active_within: self.active_within.or(lower.active_within),
             max_connections: self.max_connections.or(lower.max_connections),
             header_timeout: self.header_timeout.or(lower.header_timeout),
             idle_timeout: self.idle_timeout.or(lower.idle_timeout),
@@ -120,6 +128,40 @@ impl FromStr for HostName {
 }
 
 impl TryFrom<String> for HostName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// The origin of a web page, as browsers write it; or `*` for any.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct Origin(pub String);
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let fits = |rest: &str| {
+            let (host, port) = match rest.rsplit_once(':') {
+                Some((host, port)) if !port.contains(']') => (host, Some(port)),
+                _ => (rest, None),
+            };
+            let port = port.is_none_or(|port| port.parse::<u16>().is_ok());
+            port && host != "*" && host.parse::<HostName>().is_ok()
+        };
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        if text == "*" || rest.is_some_and(fits) {
+            return Ok(Self(text.into()));
+        }
+        Err(format!("{text:?}: an origin is http:// or https:// and a host, or *"))
+    }
+}
+
+impl TryFrom<String> for Origin {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -200,6 +242,20 @@ mod tests {
         for bad in ["", ".", "a..b", "a:80", "[::1]:80", "http://a", "a/b", "a b", "*.a", "ä"] {
             let error = bad.parse::<HostName>().unwrap_err();
             assert!(error.contains("without a port"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn origins_are_as_browsers_write_them() {
+        let good = ["https://a.example", "http://10.0.0.1:8003", "http://[::1]:80", "*"];
+        for good in good {
+            assert_eq!(good.parse(), Ok(Origin(good.into())), "{good}");
+        }
+        for bad in
+            ["", "a.example", "https://", "https://a/", "https://a:b", "ftp://a", "https://*"]
+        {
+            let error = bad.parse::<Origin>().unwrap_err();
+            assert!(error.contains("http:// or https://"), "{bad}: {error}");
         }
     }
 

@@ -199,6 +199,10 @@ fn http(variable: impl Fn(&'static str) -> Option<OsString>) -> Result<HttpKeys,
     let names = |text: &str| text.split(',').map(str::parse).collect();
     Ok(HttpKeys {
         allowed_hosts: parsed(variable, "TICKRING_ALLOWED_HOSTS", names)?,
+        allowed_origins: parsed(variable, "TICKRING_ALLOWED_ORIGINS", |text| {
+            text.split(',').map(str::parse).collect()
+        })?,
+        active_within: time("TICKRING_ACTIVE_WITHIN")?,
         max_connections: count("TICKRING_MAX_CONNECTIONS")?,
         header_timeout: time("TICKRING_HEADER_TIMEOUT")?,
         idle_timeout: time("TICKRING_IDLE_TIMEOUT")?,
@@ -233,7 +237,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
-    use crate::http_keys::HostName;
+    use crate::http_keys::{HostName, Origin};
 
     fn environment(variables: &[(&str, &str)]) -> Result<Layer, String> {
         let find = |name: &str| variables.iter().find(|(there, _)| *there == name);
@@ -258,6 +262,8 @@ mod tests {
             ("TICKRING_MAX_SERVICES", "2"),
             ("TICKRING_MAX_EVENTS", "3"),
             ("TICKRING_ALLOWED_HOSTS", "a.example, b.example"),
+            ("TICKRING_ALLOWED_ORIGINS", "https://a.example, *"),
+            ("TICKRING_ACTIVE_WITHIN", "60"),
             ("TICKRING_MAX_CONNECTIONS", "4"),
             ("TICKRING_HEADER_TIMEOUT", "1"),
             ("TICKRING_IDLE_TIMEOUT", "2"),
@@ -290,6 +296,8 @@ mod tests {
                     HostName("a.example".into()),
                     HostName("b.example".into()),
                 ]),
+                allowed_origins: Some(vec![Origin("https://a.example".into()), Origin("*".into())]),
+                active_within: time("60"),
                 max_connections: NonZeroUsize::new(4),
                 header_timeout: time("1"),
                 idle_timeout: time("2"),

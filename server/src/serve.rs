@@ -18,7 +18,7 @@ use tokio::task::{AbortHandle, JoinHandle, spawn_blocking};
 use crate::descriptors;
 use crate::failure::Failure;
 use crate::figures::{self, LastReload};
-use crate::http_keys::HostName;
+use crate::http_keys::{HostName, Origin};
 use crate::log::LostLines;
 use crate::reload::Reloader;
 use crate::services::Described;
@@ -63,6 +63,10 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
     let mut router = router.rejections(rejections).limits(limits);
     if let Some(hosts) = &settings.allowed_hosts {
         router = router.allowed_hosts(hosts.iter().map(|HostName(name)| name));
+    }
+    router = router.allowed_origins(settings.allowed_origins.iter().map(|Origin(origin)| origin));
+    if let Some(within) = settings.active_within {
+        router = router.active_within(within);
     }
     let router = figures::figures(router, lost, &reloader.last);
     let background = Arc::default();

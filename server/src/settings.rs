@@ -14,7 +14,7 @@ use tickring::{Forgetting, Registry, ServiceSpec, catalogue};
 use crate::cli::ServeArgs;
 use crate::config::{Catalogue, Config, File};
 use crate::failure::SettingsError;
-use crate::http_keys::HostName;
+use crate::http_keys::{HostName, Origin, Seconds};
 use crate::layer::{CONFIG, Layer, known_variables};
 use crate::log::LogFormat;
 use crate::place::PathSegment::{Index, Key};
@@ -46,6 +46,10 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// The names to serve, if they are set.
     pub(crate) allowed_hosts: Option<Vec<HostName>>,
+    /// The origins whose web pages may read.
+    pub(crate) allowed_origins: Vec<Origin>,
+    /// For how long an event makes its service active, if that is set.
+    pub(crate) active_within: Option<Duration>,
     pub(crate) statsd_udp: Option<SocketAddr>,
     pub(crate) statsd_tcp: Option<SocketAddr>,
     pub(crate) statsd_unix: Option<PathBuf>,
@@ -110,6 +114,8 @@ impl Settings {
             service_ports: layer.service_ports.unwrap_or(false),
             limits: layer.http.limits(),
             allowed_hosts: layer.http.allowed_hosts,
+            allowed_origins: layer.http.allowed_origins.unwrap_or_default(),
+            active_within: layer.http.active_within.map(|Seconds(time)| time),
             statsd_udp: (layer.no_statsd != Some(true)).then_some(udp),
             statsd_tcp: layer.statsd_tcp,
             statsd_unix: layer.statsd_unix,

@@ -195,6 +195,17 @@ impl EventKind {
         }
     }
 
+    /// How much it has counted, as of `now`, a moment of `clock` that was read just before.
+    #[cfg(feature = "http")]
+    pub(super) fn read_count(&self, clock: &Clock, now: Moment) -> Result<Snapshot, Unavailable> {
+        match &self.figures {
+            FiguresFrom::Recorded { meter, families, .. } if families.is_empty() => {
+                Ok(meter.snapshot_as_of(clock, now))
+            }
+            _ => self.read(clock, now, false).map(|sum| sum.events),
+        }
+    }
+
     /// The keys of the event's labels; none if it has no labels.
     ///
     /// ```

@@ -1,5 +1,7 @@
 //! The event-rate document.
 
+#[cfg(feature = "http")]
+use std::time::Duration;
 use std::time::SystemTime;
 
 use serde::ser::SerializeMap;
@@ -105,6 +107,9 @@ pub struct EventFigures {
     /// How long the events took, if the event is timed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processing_time: Option<ProcessingTime>,
+    /// See [`Snapshot::per_second`]; only with [`Service::event_rate_with_series`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<Vec<u64>>,
     /// The children of an event that has labels; only with [`Service::event_rate_with_labels`]. Their totals
     /// and `retired` add up to `total`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,6 +153,18 @@ impl Timestamp {
     fn of(time: SystemTime) -> Self {
         Self(jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
     }
+
+    /// The point in time that is this much earlier.
+    #[cfg(feature = "http")]
+    pub(super) fn before(self, age: Duration) -> Self {
+        Self(self.0.checked_sub(age).unwrap_or(jiff::Timestamp::MIN))
+    }
+
+    /// The same without the fraction of its second.
+    #[cfg(feature = "http")]
+    pub(super) fn to_the_second(self) -> impl std::fmt::Display {
+        jiff::Timestamp::from_second(self.0.as_second()).unwrap_or(self.0)
+    }
 }
 
 impl std::fmt::Display for Timestamp {
@@ -185,7 +202,8 @@ impl Service {
         self.event_rate_showing(Showing::default())
     }
 
-    /// The event-rate document with the counts of the last 60 seconds, second by second.
+    /// The event-rate document with the counts of the last 60 seconds, second by second: of the service,
+    /// and of each event.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -259,7 +277,9 @@ impl Figures {
         let mut events = Vec::with_capacity(service.events().len());
         reading.each_read(showing.labels, |event, read| {
             all += &read.events;
-            events.push((event.name().to_owned(), EventFigures::of(read, basis)));
+            let mut figures = EventFigures::of(read, basis);
+            figures.per_second = showing.seconds.then(|| read.events.per_second().to_vec());
+            events.push((event.name().to_owned(), figures));
         })?;
         let events_per_second = basis.rate(&all);
         Ok(Self {
@@ -292,6 +312,7 @@ impl EventFigures {
             events_in_window: events.events_in_window(),
             events_per_second: basis.rate(events),
             processing_time: processing_time(timed.as_ref()),
+            per_second: None,
             series: series.as_ref().map(children),
             retired: series.as_ref().map(|series| series.retired),
         }

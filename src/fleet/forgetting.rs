@@ -1,5 +1,6 @@
 //! How what was registered on first sight is removed again when nothing happens to it.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::{AutoRegister, EventKind, Registry, Service, ServiceBuilder};
@@ -109,6 +110,68 @@ impl Forgetting {
                 now.record_n(late);
             }
         }
+    }
+}
+
+/// Why a service was not forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotForgotten {
+    /// The registry has no service of this name.
+    Unknown,
+    /// The service was described, or an event of it was.
+    Described {
+        /// The service.
+        service: String,
+    },
+}
+
+impl fmt::Display for NotForgotten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("unknown service"),
+            Self::Described { service } => write!(
+                f,
+                "service {service:?} is described, so it is not forgotten: only what was registered on \
+                 first sight is"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotForgotten {}
+
+impl Registry {
+    /// Removes a service that was registered on first sight, with its counts; its place under the caps is
+    /// free then. A sender that goes on makes it appear anew. What such a sender has sent just before may
+    /// be lost with the service.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::{AutoRegister, Registry};
+    ///
+    /// let registry = Registry::from_catalogue();
+    /// registry.admit("shpo", Some("order"), AutoRegister::new())?;
+    /// registry.forget("shpo")?;
+    /// assert!(registry.get("shpo").is_none());
+    /// assert!(registry.forget("sports-data").is_err(), "it is described");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotForgotten`]; the registry is then as it was.
+    pub fn forget(&self, service: &str) -> Result<(), NotForgotten> {
+        // Under one lock: what is described meanwhile stays.
+        self.change(|services| {
+            let known = services.get(service).ok_or(NotForgotten::Unknown)?;
+            if known.events().iter().any(|event| !event.is_admitted()) {
+                return Err(NotForgotten::Described { service: service.into() });
+            }
+            drop(services.take(service));
+            Ok(())
+        })
     }
 }
 

@@ -4,16 +4,21 @@
 //! the services of a process. `description` changes what a service is while it runs,
 //! `admission` registers what nobody described, `forgetting` removes it when it is idle, `reading` reads
 //! all events of a service as of one moment (`read` has one event), `family` has the children of an event
-//! that has labels, and `event_rate` makes the JSON document of that. `values`
-//! says how snapshots are written.
+//! that has labels, `event_rate` makes the JSON document of that, and `consolidated` is the one of all
+//! services. `values` says how snapshots are written.
 
 mod admission;
 mod builder;
 mod catalogue;
+#[cfg(feature = "http")]
+mod collecting;
+#[cfg(feature = "http")]
+mod consolidated;
 mod description;
 mod error;
 mod event;
 mod event_rate;
+mod examples;
 mod family;
 mod forgetting;
 #[cfg(any(feature = "metrics", feature = "tower"))]
@@ -27,12 +32,18 @@ mod spec;
 #[cfg(any(feature = "http", feature = "statsd"))]
 mod target;
 mod values;
+#[cfg(feature = "http")]
+mod written;
 
 pub use self::admission::AutoRegister;
 #[cfg(feature = "metrics")]
 pub(crate) use self::admission::Labelled;
 pub use self::builder::ServiceBuilder;
 pub use self::catalogue::catalogue;
+#[cfg(feature = "http")]
+pub(crate) use self::collecting::Collecting;
+#[cfg(feature = "http")]
+pub(crate) use self::consolidated::Consolidated;
 pub use self::error::{RegistryError, ServiceError, Unavailable};
 pub use self::event::EventKind;
 #[cfg(feature = "http")]
@@ -47,13 +58,13 @@ pub(crate) use self::family::OTHER;
 pub use self::family::{Family, Series, TimedFamily};
 #[cfg(feature = "statsd")]
 pub(crate) use self::family::{KEYS_MAX, Keys};
-pub use self::forgetting::Forgetting;
+pub use self::forgetting::{Forgetting, NotForgotten};
 #[cfg(any(feature = "metrics", feature = "tower"))]
 pub(crate) use self::naming::Naming;
 #[cfg(feature = "http")]
 pub(crate) use self::reading::{Glanced, GlancedFigures, Moments};
 pub use self::registry::{Registry, Services};
-pub use self::rejections::{RejectionReason, Rejections};
+pub use self::rejections::{RejectedExample, RejectionReason, Rejections};
 pub use self::service::Service;
 pub use self::spec::{RateBasis, ServiceSpec};
 #[cfg(any(feature = "http", feature = "statsd"))]

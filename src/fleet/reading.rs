@@ -154,6 +154,23 @@ impl<'a> Reading<'a> {
         take(event, Glanced::Children { overflowed: family.overflowed(), retired, per_second });
     }
 
+    /// As [`each`](Self::each), without durations.
+    ///
+    /// # Errors
+    ///
+    /// The first source that fails; `take` has then had the events before it.
+    pub(crate) fn each_count(
+        &self,
+        mut take: impl FnMut(&'a EventKind, &Snapshot),
+    ) -> Result<(), Unavailable> {
+        for event in &self.service.events {
+            let mut snapshot = event.read_count(&self.service.clock, self.now)?;
+            snapshot.set_uptime(self.uptime);
+            take(event, &snapshot);
+        }
+        Ok(())
+    }
+
     /// The rate of a number of events on the basis of the service, given the rate over the last 60 s.
     pub(crate) fn rate(&self, total: u64, rolling: f64) -> f64 {
         match self.service.spec.basis {

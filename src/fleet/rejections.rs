@@ -1,10 +1,13 @@
-//! Counts of input that could not be used, by reason.
+//! Counts of input that could not be used, by reason, and the last examples of it.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use portable_atomic::AtomicU64;
+
+use super::examples::Examples;
 
 /// Why a piece of input (a line, a datagram) was not used. Input that can't be used is never
 /// guessed at.
@@ -76,7 +79,7 @@ impl fmt::Display for RejectionReason {
     }
 }
 
-/// Counts of input that was not used, by [`RejectionReason`]. Clones are the same counts, so
+/// Counts of input that was not used, by [`RejectionReason`], with the last examples. Clones are the same counts, so
 /// that one can be given to what receives and another to what serves them.
 ///
 /// ```
@@ -92,7 +95,23 @@ impl fmt::Display for RejectionReason {
 /// ```
 // Relaxed throughout: no count says anything about another one or about other memory.
 #[derive(Clone, Debug, Default)]
-pub struct Rejections(Arc<[AtomicU64; REASONS]>);
+pub struct Rejections(Arc<[OfReason; REASONS]>);
+
+#[derive(Debug, Default)]
+struct OfReason {
+    count: AtomicU64,
+    examples: Examples,
+}
+
+/// An example of rejected input; see [`Rejections::examples`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RejectedExample {
+    /// The beginning of the input. Bytes other than printable ASCII are escaped, as in `\\x1b`.
+    pub text: String,
+    /// How long ago it came.
+    pub age: Duration,
+}
 
 const REASONS: usize = RejectionReason::ALL.len();
 
@@ -110,13 +129,42 @@ impl Rejections {
 
     /// Counts `n` pieces of input.
     pub fn count_n(&self, reason: RejectionReason, n: u64) {
-        self.0[reason as usize].fetch_add(n, Ordering::Relaxed);
+        self.0[reason as usize].count.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Counts one piece of input, and keeps the beginning of it as an example. Of each reason the last
+    /// eight names are kept, which end at the first colon, with the last input of each. Waits for
+    /// nothing: while another thread is at the examples of this reason, it only counts.
+    ///
+    /// ```
+    /// use tickring::{RejectionReason, Rejections};
+    ///
+    /// let rejections = Rejections::new();
+    /// rejections.count_example(RejectionReason::UnknownService, b"shpo.order:1|c");
+    /// rejections.count_example(RejectionReason::UnknownService, b"shpo.order:2|c");
+    /// let examples = rejections.examples(RejectionReason::UnknownService);
+    /// assert_eq!((examples.len(), examples[0].text.as_str()), (1, "shpo.order:2|c"));
+    /// ```
+    pub fn count_example(&self, reason: RejectionReason, input: &[u8]) {
+        self.count(reason);
+        self.0[reason as usize].examples.keep(input, Instant::now());
+    }
+
+    /// The last examples of a reason, the latest first.
+    #[must_use]
+    pub fn examples(&self, reason: RejectionReason) -> Vec<RejectedExample> {
+        let examples = self.0[reason as usize].examples.read(Instant::now());
+        let example = |(text, age): (Vec<u8>, _)| RejectedExample {
+            text: text.escape_ascii().to_string(),
+            age,
+        };
+        examples.into_iter().map(example).collect()
     }
 
     /// The number of pieces of input that were not used for this reason.
     #[must_use]
     pub fn get(&self, reason: RejectionReason) -> u64 {
-        self.0[reason as usize].load(Ordering::Relaxed)
+        self.0[reason as usize].count.load(Ordering::Relaxed)
     }
 
     /// Every reason with its count, zeros included.

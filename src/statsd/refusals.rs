@@ -48,7 +48,7 @@ impl Refusals {
 
     #[cold]
     pub(super) fn refuse(&self, reason: RejectionReason, line: &[u8]) {
-        self.rejections.count(reason);
+        self.rejections.count_example(reason, line);
         if reason == RejectionReason::Ignored {
             return;
         }

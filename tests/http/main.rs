@@ -1,7 +1,9 @@
 //! The router without a socket, and the server on real sockets.
 
+mod front;
 mod hardening;
 mod mounting;
+mod real_time;
 mod room;
 mod routes;
 mod scrape;

@@ -198,17 +198,19 @@ fn health_is_that_of_the_hosts_own_service() {
 #[test]
 fn what_is_asked_for_wrongly_is_told_so() {
     let router = router();
-    for path in ["/", "/metrics/", "/api/v1/event-rate/", "/api/v1/services/a/b", "//health"] {
+    for path in
+        ["/index.html", "/metrics/", "/api/v1/event-rate/", "/api/v1/services/a/b", "//health"]
+    {
         let (status, document) = get(&router, path);
         assert_eq!(status, 404, "{path}");
         assert!(document["error"].as_str().unwrap().starts_with("unknown path"), "{document}");
     }
     for (method, uri, allow) in [
-        ("POST", "/api/v1/event-rate", "GET, HEAD"),
-        ("DELETE", "/health", "GET, HEAD"),
-        ("GET", "/api/v1/services/sports-data/events", "POST"),
-        ("HEAD", "/api/v1/services/sports-data/events", "POST"),
-        ("PROPFIND", "/api/v1/services", "GET, HEAD"),
+        ("POST", "/api/v1/event-rate", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/health", "GET, HEAD, OPTIONS"),
+        ("GET", "/api/v1/services/sports-data/events", "POST, OPTIONS"),
+        ("HEAD", "/api/v1/services/sports-data/events", "POST, OPTIONS"),
+        ("PROPFIND", "/api/v1/services", "GET, HEAD, OPTIONS"),
     ] {
         let answer = router::ask(&router, method, uri, "");
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {uri}");

@@ -21,7 +21,7 @@ fn ask(uri: &str) -> Response<Bytes> {
 
 #[test]
 fn only_the_path_of_metrics_answers_with_metrics() {
-    for path in ["/", "/metric", "/metrics/", "/metrics/x", "//metrics", "/favicon.ico"] {
+    for path in ["/index.html", "/metric", "/metrics/", "/metrics/x", "//metrics", "/favicon.ico"] {
         let answer = ask(path);
         assert_eq!(answer.status(), 404, "{path}");
         assert_eq!(answer.headers()[CONTENT_TYPE], "application/json", "{path}");

@@ -128,8 +128,7 @@ fn retired_child_keeps_the_age_of_its_last_event() {
 fn held_child_never_retires() {
     let fixture = fixture(4);
     let held = fixture.requests.with(["/held", ""]);
-    let mut weak = fixture.requests.with(["/weak", ""]);
-    let weak = Arc::downgrade(weak.counted_mut().unwrap());
+    let weak = Arc::downgrade(fixture.requests.with(["/weak", ""]).counted_mut().unwrap());
     held.record();
     fixture.clock.advance(2 * IDLE);
     assert_eq!(fixture.requests.retire_idle(), 0);

@@ -10,9 +10,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::body;
 use super::bulk::authority;
 use super::caught::caught;
-use super::gate::check_framing;
+use super::description::description;
+use super::gate::{check_framing, is_about_the_server};
 use super::query::Query;
-use super::response::{Answer, ProbeStatus, Refusal, closing, json};
+use super::response::{Answer, ProbeStatus, Refusal, closing, json, options};
 use super::response_body::ResponseBody;
 use super::route::Route;
 use super::router::Router;
@@ -53,12 +54,24 @@ impl Router {
         B: Body,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        let cors = self.cors(&request);
+        let mut answer = self.respond(request).await;
+        cors.apply(answer.headers_mut());
+        answer
+    }
+
+    async fn respond<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
         let route = self.route(request.uri().path());
         if let Err(refusal) = self.check_head(&request, route.as_ref()) {
             return self.refuse(request, refusal).await;
         }
         let (head, incoming) = request.into_parts();
-        let takes_body = route.as_ref().is_some_and(Route::takes_body);
+        let asks_about = head.method == Method::OPTIONS;
+        let takes_body = route.as_ref().is_some_and(Route::takes_body) && !asks_about;
         let body = if takes_body {
             match body::read(incoming, &self.options.limits).await {
                 Ok(body) => body,
@@ -69,7 +82,8 @@ impl Router {
             Bytes::new()
         };
         let request = Request::from_parts(head, body);
-        match route.as_ref().and_then(|route| self.wanted(&request, route)) {
+        let route_of_document = route.as_ref().filter(|_| !asks_about);
+        match route_of_document.and_then(|route| self.wanted(&request, route)) {
             Some(wanted) => {
                 let answer = self.answer_bulk(request.uri().path(), wanted).await;
                 for_method(request.method(), answer)
@@ -115,10 +129,12 @@ impl Router {
     #[must_use]
     pub fn answer(&self, request: &Request<Bytes>) -> Response<ResponseBody> {
         let route = self.route(request.uri().path());
-        match self.check_head(request, route.as_ref()) {
+        let mut answer = match self.check_head(request, route.as_ref()) {
             Ok(()) => self.answer_route(request, route),
             Err(refusal) => for_method(request.method(), refusal.into()),
-        }
+        };
+        self.cors(request).apply(answer.headers_mut());
+        answer
     }
 
     /// The answer to a request for this route, after its head has been checked.
@@ -128,11 +144,21 @@ impl Router {
     }
 
     fn dispatch(&self, request: &Request<Bytes>, route: Option<Route>) -> Result<Answer, Refusal> {
+        if is_about_the_server(request) {
+            return Ok(options(Route::ALLOW_ANY));
+        }
         let Some(route) = route else { return Err(self.unknown_path(request.uri().path())) };
+        if request.method() == Method::OPTIONS {
+            return Ok(options(route.allow()));
+        }
         let query = Query::parse(request.uri().query().unwrap_or(""))
             .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
         let showing = Showing { seconds: query.series, labels: query.labels };
         match route {
+            Route::Front => Ok(self.front(request.headers())),
+            Route::RealTime => Ok(self.real_time(query.series)),
+            Route::Service(name) => self.forget(&name),
+            Route::Description => Ok(description()),
             Route::EventRate => self.event_rate(query.service.as_deref(), showing),
             Route::EventRateOf(name) => self.event_rate(Some(&name), showing),
             Route::Events(name) => self.events(&name, request.body()),

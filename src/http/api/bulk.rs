@@ -1,22 +1,28 @@
 //! Responses whose size grows with the number of services.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use hyper::header::HOST;
+use hyper::header::{HOST, HeaderValue, VARY};
 use hyper::{HeaderMap, Request, StatusCode};
 
 use super::caught::caught;
+use super::front::{table, wants_html};
 use super::pieces::Pieces;
 use super::query::Query;
-use super::response::{Answer, Listed, Overview, Refusal, document, error};
+use super::response::{
+    Answer, Example, Listed, Overview, ProbeStatus, Refusal, ServerStatus, document, error,
+};
 use super::response_body::ResponseBody;
 use super::route::Route;
 use super::router::Router;
 use super::scrape::{self, Form};
 use super::wanted::{Wanted, WantedMetrics};
-use crate::export::ProcessSample;
 use crate::export::discovery;
-use crate::fleet::{EventKind, Rejections, Service};
+use crate::export::{FigureSample, FigureValue, ProcessSample};
+use crate::fleet::{
+    Collecting, Consolidated, EventKind, RejectedExample, RejectionReason, Rejections, Service,
+    seconds,
+};
 use crate::http::process;
 
 /// Up to this many events a bulk response is made on the connection's thread: it takes less than a
@@ -31,6 +37,11 @@ impl Router {
         let headers = request.headers();
         Some(match route {
             Route::Services => Wanted::Services,
+            Route::RealTime => {
+                let query = Query::parse(request.uri().query().unwrap_or("")).ok()?;
+                Wanted::RealTime { series: query.series }
+            }
+            Route::Front if !wants_html(headers) => Wanted::Table,
             Route::Discovery => {
                 Wanted::Discovery { here, authority: authority(request).map(str::to_owned) }
             }
@@ -72,6 +83,8 @@ impl Router {
     fn bulk(&self, wanted: &Wanted) -> Result<Answer, Refusal> {
         match wanted {
             Wanted::Services => Ok(self.services()),
+            Wanted::RealTime { series } => Ok(self.real_time(*series)),
+            Wanted::Table => Ok(self.table()),
             Wanted::Discovery { authority, .. } => Ok(self.discovery(authority.as_deref())),
             Wanted::Metrics(wanted) => self.metrics(wanted),
         }
@@ -103,7 +116,65 @@ impl Router {
         let services = services.iter().map(|service| Listed::from(&**service)).collect();
         let rejected = self.options.rejections.iter().flat_map(Rejections::iter);
         let rejected = rejected.map(|(reason, count)| (reason.as_str(), count)).collect();
-        self.long_json(&Overview { services, rejected })
+        let rejected_examples = self.rejected_examples();
+        let server = self.server_status();
+        self.long_json(&Overview { services, rejected, rejected_examples, server })
+    }
+
+    fn rejected_examples(&self) -> BTreeMap<&'static str, Vec<Example>> {
+        let example = |example: RejectedExample| Example {
+            age_seconds: seconds(example.age),
+            text: example.text,
+        };
+        let of = |rejections: &Rejections, reason| -> Vec<Example> {
+            rejections.examples(reason).into_iter().map(example).collect()
+        };
+        let all = self.options.rejections.iter().flat_map(|rejections| {
+            RejectionReason::ALL.iter().map(|&reason| (reason.as_str(), of(rejections, reason)))
+        });
+        all.filter(|(_, examples)| !examples.is_empty()).collect()
+    }
+
+    fn server_status(&self) -> ServerStatus {
+        let ProbeStatus { status, error } = self.probe();
+        let sample = self.process_sample();
+        let system = sample.system.as_ref();
+        #[allow(clippy::cast_precision_loss)] // Above 2^53 the last digits don't matter.
+        let figure = |figure: &FigureSample| match figure.value {
+            FigureValue::Gauge(value) => (figure.name, value),
+            FigureValue::Counter(count) => (figure.name, count as f64),
+        };
+        ServerStatus {
+            version: sample.version,
+            status,
+            error,
+            clock_lag_seconds: seconds(sample.engine.clock_lag),
+            saturated_records: sample.engine.saturated_records,
+            connections: sample.http.as_ref().map(|http| http.open),
+            connections_limit: sample.http.as_ref().map(|http| http.limit),
+            resident_bytes: system.map(|system| system.resident_bytes),
+            cpu_seconds: system.map(|system| seconds(system.cpu)),
+            figures: sample.program.iter().map(figure).collect(),
+        }
+    }
+
+    pub(super) fn real_time(&self, series: bool) -> Answer {
+        self.long_json(&self.consolidated(series))
+    }
+
+    pub(super) fn table(&self) -> Answer {
+        let mut pieces = Pieces::default();
+        table(&self.consolidated(false), &mut pieces).expect("writing to memory does not fail");
+        let mut answer = self.long("text/plain; charset=utf-8", pieces);
+        answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+        answer
+    }
+
+    /// All services as of now.
+    fn consolidated(&self, details: bool) -> Consolidated {
+        let active_within = self.options.active_within;
+        let services = self.options.registry.services();
+        Consolidated::of(&services, Collecting { active_within, details })
     }
 
     pub(super) fn metrics(&self, wanted: &WantedMetrics) -> Result<Answer, Refusal> {

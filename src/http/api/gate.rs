@@ -4,7 +4,7 @@
 //! wants. The order of the checks is that of their scope: the connection, the path, the request.
 
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
-use hyper::{HeaderMap, Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 
 use super::hosts::Hosts;
 use super::query::Query;
@@ -30,6 +30,9 @@ impl Router {
         check_framing(request.headers())?;
         hosts.check_host(request)?;
         let Some(route) = route else {
+            if is_about_the_server(request) {
+                return Ok(());
+            }
             return Err(self.unknown_path(request.uri().path()));
         };
         if !route.methods().contains(request.method()) {
@@ -37,18 +40,32 @@ impl Router {
         }
         Query::parse(request.uri().query().unwrap_or(""))
             .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
-        if let Route::Events(name) = route {
-            if !self.options.accepts_events {
-                let why = "events are not taken here: this router only reads, unless it is built \
-                           with `Router::accept_events`";
-                return Err(Refusal::new(StatusCode::FORBIDDEN, why));
+        match route {
+            _ if request.method() == Method::OPTIONS => {}
+            Route::Events(name) => {
+                self.check_write("events are not taken")?;
+                hosts.check_page(request)?;
+                self.named(Some(name))?;
+                check_coding(request.headers())?;
+                self.check_length(request.headers())?;
             }
-            hosts.check_page(request)?;
-            self.named(Some(name))?;
-            check_coding(request.headers())?;
-            self.check_length(request.headers())?;
+            Route::Service(name) => {
+                self.check_write("services are not forgotten")?;
+                hosts.check_page(request)?;
+                self.named(Some(name))?;
+            }
+            _ => {}
         }
         Ok(())
+    }
+
+    /// Whether the router takes anything but questions.
+    fn check_write(&self, what: &str) -> Result<(), Refusal> {
+        if self.options.accepts_events {
+            return Ok(());
+        }
+        let why = "this router only reads, unless it is built with `Router::accept_events`";
+        Err(Refusal::new(StatusCode::FORBIDDEN, format_args!("{what} here: {why}")))
     }
 
     fn check_length(&self, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -60,6 +77,11 @@ impl Router {
         }
         Ok(())
     }
+}
+
+/// Whether a request is `OPTIONS *`, which asks about the server as a whole (RFC 9110, 9.3.7).
+pub(super) fn is_about_the_server<T>(request: &Request<T>) -> bool {
+    request.method() == Method::OPTIONS && request.uri().path() == "*"
 }
 
 /// Whoever passes requests on may read any other list of transfer codings differently, and find

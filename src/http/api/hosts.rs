@@ -3,12 +3,12 @@
 //! # Cases
 //!
 //! 1. *A page of another site writes.* The browser sends `Origin`, `Sec-Fetch-Site` or both with each
-//!    POST: it gets 403. A page can make a browser send `text/plain`, a form or no type at all without
+//!    POST and each DELETE: it gets 403. A page can make a browser send `text/plain`, a form or no type at all without
 //!    asking first, but not without `Origin`. Programs send neither header. A page that is here by DNS
 //!    rebinding is of the host that it asks; so it may write only if that host is an address, `localhost`
 //!    or an allowed name. No page can make one of these its own.
-//! 2. *A page of another site reads.* No answer permits it (CORS), so browsers keep the answer from
-//!    the page, unless its own host's name has been made to point here (DNS rebinding). Then the
+//! 2. *A page of another site reads.* No answer permits it (CORS) unless its origin is allowed, so browsers
+//!    keep the answer from the page, unless its own host's name has been made to point here (DNS rebinding). Then the
 //!    request names that host. A listener on loopback can be reached under few names, so it serves
 //!    these only: others get 421. Elsewhere every name can be right, unless the allowed ones are set.
 //! 3. *A request that names no host.* Browsers always name one, so the case is harmless: HTTP/1.0

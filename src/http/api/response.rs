@@ -57,7 +57,8 @@ impl Refusal {
     /// The refusal of a path that stands for nothing, from a router that is mounted at `prefix`.
     pub(crate) fn unknown_path(path: &str, prefix: &str) -> Self {
         let below = if prefix.is_empty() { String::new() } else { format!("below {prefix} ") };
-        let why = format_args!("unknown path {path:?}: {below}there are {}", Route::ALL);
+        let all = Route::ALL.join(", ");
+        let why = format_args!("unknown path {path:?}: {below}there are {all}");
         Self::new(StatusCode::NOT_FOUND, why)
     }
 
@@ -86,6 +87,13 @@ impl From<Refusal> for Answer {
 /// An answer with the JSON document of an error.
 pub(crate) fn error(status: StatusCode, why: impl Display) -> Answer {
     json(status, &Failure { error: why.to_string() })
+}
+
+/// The answer to OPTIONS: the methods that can be used.
+pub(crate) fn options(allow: &'static str) -> Answer {
+    let mut answer = Answer::default();
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    answer
 }
 
 /// The refusal of a method that a known path doesn't take.
@@ -126,11 +134,43 @@ pub(crate) struct Accepted {
     pub(crate) accepted: u64,
 }
 
+/// What a DELETE has removed.
+#[derive(Serialize)]
+pub(crate) struct Deleted<'a> {
+    pub(crate) deleted: &'a str,
+}
+
 /// The document of `/api/v1/services`.
 #[derive(Serialize)]
 pub(crate) struct Overview<'a> {
     pub(crate) services: Vec<Listed<'a>>,
     pub(crate) rejected: BTreeMap<&'static str, u64>,
+    /// The last examples of each reason that has some.
+    pub(crate) rejected_examples: BTreeMap<&'static str, Vec<Example>>,
+    pub(crate) server: ServerStatus,
+}
+
+/// An example of rejected input.
+#[derive(Serialize)]
+pub(crate) struct Example {
+    pub(crate) text: String,
+    pub(crate) age_seconds: f64,
+}
+
+/// How the server itself is.
+#[derive(Serialize)]
+pub(crate) struct ServerStatus {
+    pub(crate) version: &'static str,
+    pub(crate) status: &'static str,
+    pub(crate) error: Option<String>,
+    pub(crate) clock_lag_seconds: f64,
+    pub(crate) saturated_records: u64,
+    pub(crate) connections: Option<u64>,
+    pub(crate) connections_limit: Option<u64>,
+    pub(crate) resident_bytes: Option<u64>,
+    pub(crate) cpu_seconds: Option<f64>,
+    /// What the program around the router adds to `/metrics`.
+    pub(crate) figures: BTreeMap<&'static str, f64>,
 }
 
 /// A service as `/api/v1/services` lists it.

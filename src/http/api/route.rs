@@ -6,26 +6,47 @@ use percent_encoding::percent_decode_str;
 /// What a path stands for. Names are decoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route {
+    Front,
+    RealTime,
     EventRate,
     EventRateOf(String),
     Events(String),
     Services,
+    Service(String),
     Health,
     Live,
     Ready,
     Metrics,
     Discovery,
+    Description,
 }
 
 impl Route {
-    /// All paths, for the answer to an unknown one.
-    pub(crate) const ALL: &'static str = "/api/v1/event-rate, /api/v1/services, \
-        /api/v1/services/NAME/event-rate, /api/v1/services/NAME/events, /health, /health/live, \
-        /health/ready, /metrics, /sd";
+    /// All paths, with the variable part as NAME.
+    pub(crate) const ALL: [&'static str; 13] = [
+        "/",
+        "/api/v1/real-time-metrics",
+        "/api/v1/event-rate",
+        "/api/v1/services",
+        "/api/v1/services/NAME",
+        "/api/v1/services/NAME/event-rate",
+        "/api/v1/services/NAME/events",
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/sd",
+        "/openapi.json",
+    ];
+
+    /// What `OPTIONS *` answers: the methods that any path takes.
+    pub(crate) const ALLOW_ANY: &'static str = "GET, HEAD, POST, DELETE, OPTIONS";
 
     /// The route of a path, whose variable part may be percent-encoded.
     pub(crate) fn find(path: &str) -> Option<Self> {
         Some(match path {
+            "/" => Self::Front,
+            "/api/v1/real-time-metrics" => Self::RealTime,
             "/api/v1/event-rate" => Self::EventRate,
             "/api/v1/services" => Self::Services,
             "/health" => Self::Health,
@@ -33,12 +54,18 @@ impl Route {
             "/health/ready" => Self::Ready,
             "/metrics" => Self::Metrics,
             "/sd" => Self::Discovery,
+            "/openapi.json" => Self::Description,
             _ => {
-                let (name, rest) = path.strip_prefix("/api/v1/services/")?.split_once('/')?;
+                let rest = path.strip_prefix("/api/v1/services/")?;
+                let (name, rest) = match rest.split_once('/') {
+                    Some((name, rest)) => (name, Some(rest)),
+                    None => (rest, None),
+                };
                 let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
                 match rest {
-                    "event-rate" => Self::EventRateOf(name),
-                    "events" => Self::Events(name),
+                    None if !name.is_empty() => Self::Service(name),
+                    Some("event-rate") => Self::EventRateOf(name),
+                    Some("events") => Self::Events(name),
                     _ => return None,
                 }
             }
@@ -47,17 +74,21 @@ impl Route {
 
     /// The path with its variable part as NAME.
     pub(crate) fn template(&self) -> &'static str {
-        match self {
-            Self::EventRate => "/api/v1/event-rate",
-            Self::EventRateOf(_) => "/api/v1/services/NAME/event-rate",
-            Self::Events(_) => "/api/v1/services/NAME/events",
-            Self::Services => "/api/v1/services",
-            Self::Health => "/health",
-            Self::Live => "/health/live",
-            Self::Ready => "/health/ready",
-            Self::Metrics => "/metrics",
-            Self::Discovery => "/sd",
-        }
+        Self::ALL[match self {
+            Self::Front => 0,
+            Self::RealTime => 1,
+            Self::EventRate => 2,
+            Self::Services => 3,
+            Self::Service(_) => 4,
+            Self::EventRateOf(_) => 5,
+            Self::Events(_) => 6,
+            Self::Health => 7,
+            Self::Live => 8,
+            Self::Ready => 9,
+            Self::Metrics => 10,
+            Self::Discovery => 11,
+            Self::Description => 12,
+        }]
     }
 
     /// Whether a request has a body that matters.
@@ -67,12 +98,20 @@ impl Route {
 
     /// The methods that the path takes.
     pub(crate) fn methods(&self) -> &'static [Method] {
-        if self.takes_body() { &[Method::POST] } else { &[Method::GET, Method::HEAD] }
+        match self {
+            Self::Events(_) => &[Method::POST, Method::OPTIONS],
+            Self::Service(_) => &[Method::DELETE, Method::OPTIONS],
+            _ => &[Method::GET, Method::HEAD, Method::OPTIONS],
+        }
     }
 
     /// The same methods, as the value of the header `Allow`.
     pub(crate) fn allow(&self) -> &'static str {
-        if self.takes_body() { "POST" } else { "GET, HEAD" }
+        match self {
+            Self::Events(_) => "POST, OPTIONS",
+            Self::Service(_) => "DELETE, OPTIONS",
+            _ => "GET, HEAD, OPTIONS",
+        }
     }
 }
 
@@ -86,8 +125,20 @@ mod tests {
             Route::find("/api/v1/services/sports%2ddata/events"),
             Some(Route::Events("sports-data".into()))
         );
-        for path in ["", "/", "*", "/health/", "/api/v1/services/", "/api/v1/services/a/events/"] {
+        assert_eq!(Route::find("/api/v1/services/a"), Some(Route::Service("a".into())));
+        for path in ["", "//", "*", "/health/", "/api/v1/services/", "/api/v1/services/a/events/"] {
             assert_eq!(Route::find(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn each_path_is_found_and_says_what_it_takes() {
+        for path in Route::ALL {
+            let route = Route::find(path).unwrap();
+            assert_eq!(route.template(), path);
+            let methods: Vec<_> = route.methods().iter().map(Method::as_str).collect();
+            assert_eq!(route.allow(), methods.join(", "));
+            assert!(methods.iter().all(|method| Route::ALLOW_ANY.contains(method)));
         }
     }
 }

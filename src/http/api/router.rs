@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::documents::Documents;
 use super::mount::Mount;
@@ -63,6 +64,10 @@ pub(super) struct Options {
     pub(super) allowed_hosts: Option<Vec<String>>,
     pub(super) accepts_events: bool,
     pub(super) mount: Mount,
+    /// The origins whose pages may read.
+    pub(super) allowed_origins: Vec<String>,
+    /// For how long an event makes a service active; `None` for what fits its basis.
+    pub(super) active_within: Option<Duration>,
 }
 
 impl Router {
@@ -102,6 +107,8 @@ impl Router {
             allowed_hosts: None,
             accepts_events: false,
             mount: Mount::default(),
+            allowed_origins: Vec::new(),
+            active_within: None,
         };
         Ok(Self {
             options: Arc::new(options),
@@ -111,7 +118,8 @@ impl Router {
         })
     }
 
-    /// Takes events by POST as well, from everyone who can reach the router; without this, they get 403.
+    /// Takes events by POST and forgets services by DELETE as well, for everyone who can reach the router;
+    /// without this, they get 403.
     /// A web page gets 403 all the same, unless it comes from `localhost`, an address or an
     /// [allowed host](Self::allowed_hosts).
     ///
@@ -211,6 +219,45 @@ impl Router {
     pub fn allowed_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let hosts = hosts.into_iter().map(Into::into).collect();
         Arc::make_mut(&mut self.options).allowed_hosts = Some(hosts);
+        self
+    }
+
+    /// Lets web pages of these origins read: their browsers get `Access-Control-Allow-Origin` with the
+    /// answers to GET and HEAD. An origin is written as browsers write it, `https://ops.example.com` or
+    /// with a port; `*` stands for every one. The default is none. No page of another origin may write.
+    ///
+    /// ```
+    /// use hyper::Request;
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap();
+    /// let router = router.allowed_origins(["https://ops.example.com"]);
+    /// let request = Request::get("/health/live").header("origin", "https://ops.example.com");
+    /// let answer = router.answer(&request.body(bytes::Bytes::new()).unwrap());
+    /// assert_eq!(answer.headers()["access-control-allow-origin"], "https://ops.example.com");
+    /// ```
+    #[must_use]
+    pub fn allowed_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let origins = origins.into_iter().map(Into::into).collect();
+        Arc::make_mut(&mut self.options).allowed_origins = origins;
+        self
+    }
+
+    /// For how long an event makes its service `active` in `/api/v1/real-time-metrics`. The default is
+    /// 5 minutes for services on the rolling basis, and an hour for those on the lifetime basis.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap();
+    /// let router = router.active_within(Duration::from_secs(60));
+    /// ```
+    #[must_use]
+    pub fn active_within(mut self, within: Duration) -> Self {
+        Arc::make_mut(&mut self.options).active_within = Some(within);
+        // Those of the clones so far judge differently.
+        self.documents = Arc::default();
         self
     }
 

@@ -152,6 +152,18 @@ fn quality(accept: &str, ty: &str, subty: &str, version: &str) -> f32 {
         .map_or(0.0, |fit| fit.1)
 }
 
+/// The weight that a client gives to a media type by its name; 0 if it doesn't name it.
+pub(super) fn weight_of(headers: &HeaderMap, ty: &str, subty: &str) -> f32 {
+    let accept = joined(headers, "accept").unwrap_or_default();
+    let ranges = MediaTypeList::new(&accept).filter_map(Result::ok).filter(|range| {
+        range.ty.as_str().eq_ignore_ascii_case(ty)
+            && range.subty.as_str().eq_ignore_ascii_case(subty)
+    });
+    let weights =
+        ranges.filter_map(|range| q(range.get_param(Name::new_unchecked("q")).map(|q| q.as_str())));
+    weights.fold(0.0, f32::max)
+}
+
 /// How specific a range is; `None` if the media type is not in it.
 fn specificity(range: &MediaType<'_>, ty: &str, subty: &str, version: &str) -> Option<u8> {
     let wanted = range.get_param(Name::new_unchecked("version"));

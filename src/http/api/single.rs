@@ -7,9 +7,14 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use super::events::Batch;
-use super::response::{Accepted, Answer, Health, ProbeStatus, Refusal, json};
+use super::response::{Accepted, Answer, Deleted, Health, ProbeStatus, Refusal, json};
 use super::router::Router;
-use crate::fleet::{EventRate, Glanced, GlancedFigures, Moments, Service, Showing, seconds};
+use crate::fleet::{
+    EventRate, Glanced, GlancedFigures, Moments, NotForgotten, Service, Showing, seconds,
+};
+
+/// The status of a server that requests should come to.
+const READY: &str = "ready";
 
 /// The most services that an error lists.
 const LISTED: usize = 20;
@@ -47,17 +52,35 @@ impl Router {
         Ok(json(StatusCode::ACCEPTED, &Accepted { accepted: batch.record() }))
     }
 
+    pub(super) fn forget(&self, name: &str) -> Result<Answer, Refusal> {
+        match self.options.registry.forget(name) {
+            Ok(()) => {
+                tracing::info!(service = name, "forgotten, as a client asked for");
+                Ok(json(StatusCode::OK, &Deleted { deleted: name }))
+            }
+            Err(why @ NotForgotten::Unknown) => Err(Refusal::new(StatusCode::NOT_FOUND, why)),
+            Err(why) => Err(Refusal::new(StatusCode::CONFLICT, why)),
+        }
+    }
+
     pub(super) fn ready(&self) -> Answer {
+        let probe = self.probe();
+        let status = match probe.status {
+            READY => StatusCode::OK,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        json(status, &probe)
+    }
+
+    /// Whether requests should come here.
+    pub(super) fn probe(&self) -> ProbeStatus {
         let draining = self.listener.as_ref().is_some_and(|here| here.running.drain.is_leaving());
         if draining {
-            return json(StatusCode::SERVICE_UNAVAILABLE, &ProbeStatus::of("draining"));
+            return ProbeStatus::of("draining");
         }
         match self.options.program.fault() {
-            None => json(StatusCode::OK, &ProbeStatus::of("ready")),
-            Some(fault) => {
-                let probe = ProbeStatus { status: "unhealthy", error: Some(fault) };
-                json(StatusCode::SERVICE_UNAVAILABLE, &probe)
-            }
+            None => ProbeStatus::of(READY),
+            fault => ProbeStatus { status: "unhealthy", error: fault },
         }
     }
 

@@ -8,6 +8,8 @@ use super::scrape::Form;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Wanted {
     Services,
+    RealTime { series: bool },
+    Table,
     Discovery { here: Option<SocketAddr>, authority: Option<String> },
     Metrics(WantedMetrics),
 }
