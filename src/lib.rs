@@ -92,10 +92,10 @@ pub use engine::{
 };
 #[cfg(feature = "service")]
 pub use fleet::{
-    AutoRegister, EventFigures, EventKind, EventRate, Figures, Forgetting, NotForgotten,
-    ProcessingTime, RateBasis, Registry, RegistryError, RejectedExample, RejectionReason,
-    Rejections, Service, ServiceBuilder, ServiceError, ServiceSpec, Services, Timestamp,
-    Unavailable, catalogue,
+    AutoRegister, EventCounts, EventFigures, EventKind, EventRate, Figures, Forgetting, History,
+    HistoryState, NotForgotten, ProcessingTime, RateBasis, Registry, RegistryError,
+    RejectedExample, RejectionReason, Rejections, Service, ServiceBuilder, ServiceError,
+    ServiceHistory, ServiceSpec, Services, Timestamp, Unavailable, catalogue,
 };
 
 /// Compiles the examples of the README.

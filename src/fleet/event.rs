@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Unavailable;
-use crate::engine::{Clock, Meter, Snapshot, Timer};
+use crate::engine::{Clock, Meter, Moment, Snapshot, Timer};
 
 /// One kind of event that a service counts.
 #[derive(Debug)]
@@ -113,6 +113,25 @@ impl EventKind {
             FiguresFrom::Recorded { timer, timed: true, .. } => timer.as_ref(),
             _ => None,
         }
+    }
+
+    /// The event's figures as of a moment, which is `now` of `clock` if the event is on that clock. What a
+    /// source returns counts as of `now`, whatever its clock is.
+    pub(super) fn snapshot_near<'a>(
+        &'a self,
+        clock: &'a Clock,
+        now: Moment,
+    ) -> Result<(Snapshot, &'a Clock, Moment), Unavailable> {
+        let meter = match &self.figures {
+            FiguresFrom::Recorded { meter, .. } => meter,
+            FiguresFrom::Source(source) => return Ok((source.ask(&self.name)?, clock, now)),
+        };
+        let mut snapshot = Snapshot::empty();
+        if meter.clock().is(clock) && meter.read_into(&mut snapshot, now) {
+            return Ok((snapshot, clock, now));
+        }
+        let (snapshot, at) = meter.snapshot_and_moment();
+        Ok((snapshot, meter.clock(), at))
     }
 
     /// Whether the event was registered on first sight, by [`Registry::admit`](super::Registry::admit),

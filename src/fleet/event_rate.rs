@@ -132,6 +132,13 @@ impl Timestamp {
     pub(super) fn to_the_second(self) -> impl std::fmt::Display {
         jiff::Timestamp::from_second(self.0.as_second()).unwrap_or(self.0)
     }
+
+    /// So many seconds after 1970. After the year 9999 it reads as 1970.
+    pub(super) fn from_unix(seconds: u64) -> Self {
+        let seconds = i64::try_from(seconds).unwrap_or(0);
+        let time = jiff::Timestamp::from_second(seconds);
+        Self(time.unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+    }
 }
 
 impl std::fmt::Display for Timestamp {
@@ -259,8 +266,9 @@ impl RateBasis {
     }
 }
 
-fn as_map<S: Serializer>(
-    events: &[(String, EventFigures)],
+/// Writes pairs as an object.
+pub(super) fn as_map<T: Serialize, S: Serializer>(
+    events: &[(String, T)],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(events.len()))?;

@@ -4,7 +4,8 @@
 //! the services of a process. `description` changes what a service is while it runs,
 //! `admission` registers what nobody described, `forgetting` removes it when it is idle, `reading` reads
 //! all events of a service as of one moment, `event_rate` makes the JSON document of that, and
-//! `consolidated` is the one of all services. `values` says how snapshots are written.
+//! `consolidated` is the one of all services. `history` keeps the counts of minutes, hours and days.
+//! `values` says how snapshots are written.
 
 mod admission;
 mod builder;
@@ -19,6 +20,7 @@ mod event;
 mod event_rate;
 mod examples;
 mod forgetting;
+mod history;
 #[cfg(any(feature = "metrics", feature = "tower"))]
 mod naming;
 mod reading;
@@ -43,6 +45,7 @@ pub use self::error::{RegistryError, ServiceError, Unavailable};
 pub use self::event::EventKind;
 pub use self::event_rate::{EventFigures, EventRate, Figures, Timestamp};
 pub use self::forgetting::{Forgetting, NotForgotten};
+pub use self::history::{EventCounts, History, HistoryState, ServiceHistory};
 #[cfg(any(feature = "metrics", feature = "tower"))]
 pub(crate) use self::naming::Naming;
 #[cfg(feature = "http")]

@@ -161,6 +161,7 @@ impl Router {
             Route::EventRate => self.event_rate(query.service.as_deref(), query.series),
             Route::EventRateOf(name) => self.event_rate(Some(&name), query.series),
             Route::Events(name) => self.events(&name, request.body()),
+            Route::History(name) => self.history_of(&name),
             Route::Health => self.health(),
             Route::Live => Ok(json(StatusCode::OK, &ProbeStatus::of("live"))),
             Route::Ready => Ok(self.ready()),

@@ -41,6 +41,7 @@ impl Router {
                 Wanted::RealTime { series: query.series }
             }
             Route::Front if !wants_html(headers) => Wanted::Table,
+            Route::History(name) => Wanted::History(name.clone()),
             Route::Discovery => {
                 Wanted::Discovery { here, authority: authority(request).map(str::to_owned) }
             }
@@ -83,6 +84,7 @@ impl Router {
             Wanted::Services => Ok(self.services()),
             Wanted::RealTime { series } => Ok(self.real_time(*series)),
             Wanted::Table => Ok(self.table()),
+            Wanted::History(name) => self.history_of(name),
             Wanted::Discovery { authority, .. } => Ok(self.discovery(authority.as_deref())),
             Wanted::Metrics(wanted) => self.metrics(wanted),
         }
@@ -107,6 +109,18 @@ impl Router {
         // This fails only for a map whose keys aren't text, and no document has one.
         serde_json::to_writer(&mut pieces, value).expect("serialisable");
         self.long("application/json", pieces)
+    }
+
+    pub(super) fn history_of(&self, name: &str) -> Result<Answer, Refusal> {
+        self.named(Some(name))?;
+        let Some(history) = &self.options.history else {
+            let why = "no history is kept here";
+            return Err(Refusal::new(StatusCode::NOT_FOUND, why));
+        };
+        // The service may have gone meanwhile.
+        let history = history.of(name);
+        let history = history.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "unknown service"));
+        Ok(self.long_json(&history?))
     }
 
     pub(super) fn services(&self) -> Answer {

@@ -9,7 +9,7 @@ use super::program::Program;
 use super::response::Answer;
 use super::wanted::Wanted;
 use crate::export::discovery::Listening;
-use crate::fleet::{Registry, Rejections};
+use crate::fleet::{History, Registry, Rejections};
 use crate::http::Limits;
 use crate::http::counters::Running;
 
@@ -54,6 +54,7 @@ pub(super) struct Options {
     pub(super) registry: Registry,
     pub(super) limits: Limits,
     pub(super) rejections: Option<Rejections>,
+    pub(super) history: Option<History>,
     pub(super) rates: bool,
     pub(super) program: Program,
     pub(super) allowed_hosts: Option<Vec<String>>,
@@ -87,6 +88,7 @@ impl Router {
             registry,
             limits,
             rejections: None,
+            history: None,
             rates: true,
             program: Program::default(),
             allowed_hosts: None,
@@ -135,6 +137,26 @@ impl Router {
     pub fn rejections(mut self, rejections: Rejections) -> Self {
         Arc::make_mut(&mut self.options).rejections = Some(rejections);
         // Those of the clones so far show other counts.
+        self.documents = Arc::default();
+        self
+    }
+
+    /// Serves the history of services. Somebody has to [roll](History::roll) it at least once a minute.
+    ///
+    /// ```
+    /// use hyper::{Request, StatusCode};
+    /// use tickring::{History, Registry, http::Router};
+    ///
+    /// let registry = Registry::from_catalogue();
+    /// let history = History::new(registry.clone());
+    /// let router = Router::new(registry, "data-api").history(history);
+    /// let request = Request::get("/api/v1/services/data-api/history").body(bytes::Bytes::new()).unwrap();
+    /// assert_eq!(router.answer(&request).status(), StatusCode::OK);
+    /// ```
+    #[must_use]
+    pub fn history(mut self, history: History) -> Self {
+        Arc::make_mut(&mut self.options).history = Some(history);
+        // Those of the clones so far show another history.
         self.documents = Arc::default();
         self
     }
