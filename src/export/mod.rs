@@ -8,8 +8,8 @@ mod process;
 mod scrape;
 
 pub(crate) use scrape::{
-    EventSample, FigureSample, FigureValue, HttpSample, ProcessSample, Scrape, ServiceSample,
-    SystemSample,
+    EventSample, FigureSample, FigureValue, HttpSample, Labelled, ProcessSample, Scrape,
+    ServiceSample, SystemSample,
 };
 
 #[cfg(test)]
