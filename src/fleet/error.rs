@@ -57,6 +57,11 @@ pub enum ServiceError {
         /// The event.
         event: String,
     },
+    /// The name belongs to a service whose figures are elsewhere.
+    Elsewhere {
+        /// The name.
+        service: String,
+    },
     /// The registry has as many services as may be registered on first sight.
     TooManyServices {
         /// The cap.
@@ -107,6 +112,9 @@ impl fmt::Display for ServiceError {
                 "event {event:?} of service {service:?} has a source of its own and can't be \
                  recorded"
             ),
+            Self::Elsewhere { service } => {
+                write!(f, "service {service:?} is elsewhere: its events are not counted here")
+            }
             Self::TooManyServices { max } => {
                 write!(f, "the registry may have no more than {max} services")
             }
