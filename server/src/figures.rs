@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use crate::log::LostLines;
 
+use crate::state::Saves;
 /// A clock that is this late is not healthy. Readers make up for it, but events between two reads count
 /// in a wrong second.
 const LATE: Duration = Duration::from_secs(5);
@@ -72,6 +73,22 @@ pub(crate) fn figures(router: Router, lost: LostLines, reload: &Arc<LastReload>)
     )
 }
 
+/// The router with how saving the history goes.
+pub(crate) fn of_state(router: Router, saves: &Arc<Saves>) -> Router {
+    let (failures, last) = (Arc::clone(saves), Arc::clone(saves));
+    router
+        .counter(
+            "tickring_state_write_failures",
+            "How often the history could not be saved.",
+            move || failures.failures(),
+        )
+        .gauge(
+            "tickring_state_saved_timestamp_seconds",
+            "When the history was last saved, as a Unix time.",
+            move || last.last(),
+        )
+}
+
 /// The router with the program's health: each part that must work. The tasks in `background` must not
 /// end while requests are answered.
 pub(crate) fn checks(
@@ -107,8 +124,8 @@ pub(crate) fn checks(
 fn alive(tasks: &[AbortHandle]) -> Result<(), String> {
     if tasks.iter().any(AbortHandle::is_finished) {
         let which =
-            "the task that reads the configuration again, or the one that forgets idle events";
-        return Err(format!("{which}, has died: the log has more"));
+            "a task that reads the configuration again, forgets idle events or keeps the history";
+        return Err(format!("{which} has died: the log has more"));
     }
     Ok(())
 }

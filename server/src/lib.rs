@@ -17,6 +17,7 @@
 //! | `serve` | serves and stops |
 //! | `reload` | reads the file again |
 //! | `figures` | what the program adds to `/metrics` and `/health` |
+//! | `state` | keeps the history in a file |
 //! | `failure` | errors and exit codes |
 //!
 //! The code is a library so that tests and fuzzers reach its parts. Others should use the program:
@@ -37,6 +38,7 @@ mod serve;
 mod services;
 mod settings;
 mod sockets;
+mod state;
 mod threads;
 mod values;
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use tickring::http::{RequestCounter, Router, Server};
 use tickring::statsd::{self, Listener};
-use tickring::{Forgetting, Registry, Rejections};
+use tickring::{Forgetting, History, Registry, Rejections};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{AbortHandle, JoinHandle, spawn_blocking};
 
@@ -24,6 +25,7 @@ use crate::reload::Reloader;
 use crate::services::Described;
 use crate::settings::{Settings, Sources};
 use crate::sockets::{Sockets, StatsdSockets};
+use crate::state::{self, Saver, Saves};
 use crate::threads;
 
 /// The exit code if a second signal ends the program.
@@ -32,16 +34,32 @@ const SECOND_SIGNAL: i32 = 1;
 /// Serves until a signal stops the program.
 pub(crate) fn serve(sources: Sources, settings: Settings, lost: LostLines) -> Result<(), Failure> {
     let services = Described::new(&settings.specs)?;
+    let history = History::new(services.registry().clone());
+    let restore = |path: &PathBuf| state::restore(path, &history);
+    let state = settings.state.as_ref().map(restore).transpose()?;
     let sockets = Sockets::bind(&settings)?;
     tickring::start().map_err(system("can't start the clock's thread"))?;
     let runtime = threads::runtime()?;
+    let pause = settings.state_interval;
     let reloader = Reloader { sources, settings, services, last: Arc::new(LastReload::now(true)) };
-    let served = runtime.block_on(run(reloader, sockets, lost));
+    let saver = state.map(|file| Saver::start(file, history.clone(), pause)).transpose();
+    let saver = saver.map_err(system("can't start threads"))?;
+    let so_far = saver.as_ref().map(|saver| Arc::clone(&saver.saves));
+    let served = runtime.block_on(run(reloader, sockets, lost, (history, so_far)));
+    // Nothing counts any more.
+    if let Some(saver) = saver {
+        saver.finish();
+    }
     runtime.shutdown_background();
     served
 }
 
-async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<(), Failure> {
+async fn run(
+    reloader: Reloader,
+    sockets: Sockets,
+    lost: LostLines,
+    (history, saves): (History, Option<Arc<Saves>>),
+) -> Result<(), Failure> {
     let on = |kind| signal(kind).map_err(system("can't wait for signals"));
     let mut stop = StopSignals(on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let hangup = on(SignalKind::hangup())?;
@@ -65,7 +83,10 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
     if let Some(within) = settings.active_within {
         router = router.active_within(within);
     }
-    let router = figures::figures(router, lost, &reloader.last);
+    let mut router = figures::figures(router, lost, &reloader.last).history(history.clone());
+    if let Some(saves) = &saves {
+        router = figures::of_state(router, saves);
+    }
     let background = Arc::default();
     let router = figures::checks(router, &listeners, &background);
     // Looked up for each request: a reload may give the service another first event.
@@ -86,7 +107,8 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
 
     let forgetting = forgetting.map(|forgetting| tokio::spawn(forget(forgetting)));
     let reloading = tokio::spawn(reloader.run(hangup));
-    let tasks = forgetting.iter().chain([&reloading]).map(JoinHandle::abort_handle);
+    let rolling = tokio::spawn(roll(history));
+    let tasks = forgetting.iter().chain([&reloading, &rolling]).map(JoinHandle::abort_handle);
     let tasks: &Vec<AbortHandle> = background.get_or_init(|| tasks.collect());
     drop(notify_manager(move || {
         sd_notify::notify(&[NotifyState::Status(&own), NotifyState::Ready])
@@ -181,6 +203,14 @@ async fn forget(mut forgetting: Forgetting) {
             let count = forgotten.len();
             tracing::info!(count, service, event, "idle events forgotten, of which the last");
         }
+    }
+}
+
+/// Counts the events of minutes, hours and days. A window is six times as long as this.
+async fn roll(history: History) {
+    loop {
+        history.roll();
+        tokio::time::sleep(Duration::from_secs(10)).await;
     }
 }
 

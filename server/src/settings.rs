@@ -26,6 +26,8 @@ const OWN_SERVICE: &str = "admin-api";
 const IGNORED: &str = "datadog.";
 /// After how long without an event what was registered on first sight is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
+/// The time between two savings of the history.
+const STATE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Where settings come from. The file is read each time that they are settled.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +65,10 @@ pub(crate) struct Settings {
     /// After how long without an event what was registered on first sight is forgotten; zero for
     /// never.
     pub(crate) forget_after: Duration,
+    /// The file that keeps the history.
+    pub(crate) state: Option<PathBuf>,
+    /// The time between two savings of the history.
+    pub(crate) state_interval: Duration,
     pub(crate) log_format: LogFormat,
     /// The services. Their names differ.
     pub(crate) specs: Vec<ServiceSpec>,
@@ -124,6 +130,8 @@ impl Settings {
             statsd_rename: config.statsd.rename.clone(),
             auto_register: layer.auto_register.unwrap_or(false).then_some(caps),
             forget_after: layer.forget_after.unwrap_or(FORGET_AFTER),
+            state: layer.state,
+            state_interval: layer.state_interval.map_or(STATE_INTERVAL, |Seconds(time)| time),
             log_format: layer.log_format.unwrap_or_default(),
             specs: specs(config),
         };
@@ -138,14 +146,15 @@ impl Settings {
         Some(Forgetting::new(registry.clone(), caps, self.forget_after))
     }
 
-    /// How many threads the program needs beside those of its runtime: the log, the clock, and one for
-    /// each listener for `StatsD`.
+    /// How many threads the program needs beside those of its runtime: the log, the clock, one for
+    /// each listener for `StatsD`, and one that saves the history.
     pub(crate) fn threads(&self) -> usize {
         let listeners = [
             self.statsd_udp.is_some(),
             self.statsd_tcp.is_some(),
             self.statsd_unix.is_some(),
             self.statsd_unix_stream.is_some(),
+            self.state.is_some(),
         ];
         2 + listeners.into_iter().filter(|&there| there).count()
     }

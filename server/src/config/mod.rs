@@ -61,6 +61,8 @@ pub struct ServerKeys {
     pub service: Option<String>,
     /// Whether each service's own port is opened as well.
     pub service_ports: Option<bool>,
+    /// The file that keeps the history over a restart.
+    pub state: Option<PathBuf>,
     /// The form of the log's lines.
     pub log_format: Option<LogFormat>,
 }
@@ -273,6 +275,7 @@ mod tests {
             service = "billing"
             service_ports = true
             log_format = "json"
+            state = "/var/lib/tickring/state"
 
             [http]
             allowed_hosts = ["metrics.example.com"]
@@ -311,6 +314,7 @@ mod tests {
         assert_eq!(config.statsd.rename["envoy."], "edge.");
         assert_eq!(config.statsd.forget_after, Some(Duration::from_secs(1800)));
         assert_eq!(config.server.log_format, Some(LogFormat::Json));
+        assert_eq!(config.server.state, Some("/var/lib/tickring/state".into()));
         assert_eq!(config.services[0].events, ["invoice", "reminder"]);
         assert_eq!(parse("[statsd]\nudp = false").unwrap().statsd.udp, Some(Udp::Off));
         assert!(parse("").unwrap().services.is_empty());

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::{ManualClock, Meter};
 use crate::fleet::{AutoRegister, Forgetting, ServiceSpec};
-use crate::{ManualClock, Meter};
 
 /// The wall clock at the origin of the manual one, in milliseconds. Seconds of the two begin at different times.
 const ORIGIN: u64 = 1_800_000_123_400;
@@ -380,11 +381,13 @@ fn source_that_fails_leaves_its_history() {
     let clock = ManualClock::new();
     let registry = Registry::new();
     let meter = Arc::new(Meter::with_clock(clock.clone()));
-    let fails = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let fails = Arc::new(AtomicBool::new(false));
     let (asked, failing) = (Arc::clone(&meter), Arc::clone(&fails));
-    let source = move || match failing.load(std::sync::atomic::Ordering::Relaxed) {
-        true => Err("on purpose".into()),
-        false => Ok(asked.snapshot()),
+    let source = move || {
+        if failing.load(Relaxed) {
+            return Err("on purpose".into());
+        }
+        Ok(asked.snapshot())
     };
     let a = Service::builder("a").source("x", source).clock(clock.clone()).build().unwrap();
     registry.register(a).unwrap();
@@ -393,11 +396,11 @@ fn source_that_fails_leaves_its_history() {
     meter.record_n(3);
     fixture.pass(1);
     assert_eq!(sum(&fixture.counts().days), 3);
-    fails.store(true, std::sync::atomic::Ordering::Relaxed);
+    fails.store(true, Relaxed);
     meter.record_n(4);
     fixture.pass(1);
     let counts = fixture.counts();
     assert_eq!((sum(&counts.days), counts.seconds[59]), (3, None));
-    fails.store(false, std::sync::atomic::Ordering::Relaxed);
+    fails.store(false, Relaxed);
     assert_eq!(sum(&fixture.counts().days), 7);
 }
