@@ -98,6 +98,8 @@ pub(crate) enum SettingsError {
     UnknownService { name: String, known: Vec<String> },
     /// The server's own service is no longer described.
     OwnServiceGone { name: String },
+    /// A service elsewhere has the name of one that was registered on first sight.
+    TakenOnFirstSight { name: String },
     /// Two services have the same port.
     SharedPort { port: u16, services: [String; 2] },
 }
@@ -121,6 +123,13 @@ impl fmt::Display for SettingsError {
                     "service {name:?} is not described, but it is this server's own service "
                 )?;
                 f.write_str("until the next start")
+            }
+            Self::TakenOnFirstSight { name } => {
+                write!(
+                    f,
+                    "service {name:?} can't be elsewhere: it was registered here on first sight. "
+                )?;
+                f.write_str("It can be when it is forgotten, or after the next start")
             }
             Self::SharedPort { port, services: [first, second] } => {
                 write!(

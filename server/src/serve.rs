@@ -16,6 +16,7 @@ use tickring::{Forgetting, History, Registry, Rejections};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{AbortHandle, JoinHandle, spawn_blocking};
 
+use crate::collector::Collector;
 use crate::descriptors;
 use crate::failure::Failure;
 use crate::figures::{self, LastReload};
@@ -72,9 +73,16 @@ async fn run(
     let mut addresses = Vec::new();
     let listeners = receive(settings, &registry, &rejections, sockets.statsd, &mut addresses)?;
     let forgetting = settings.forgetting(&registry);
+    let collector = Collector::new(settings.pace);
+    registry.reserve(settings.remotes.iter().map(|remote| remote.name.as_str()));
+    collector.follow(&settings.remotes);
     let mut limits = settings.limits;
-    limits.max_connections =
-        descriptors::connections(limits.max_connections, sockets.http.len(), streams);
+    limits.max_connections = descriptors::connections(
+        limits.max_connections,
+        sockets.http.len(),
+        streams,
+        settings.remotes.len(),
+    );
     let mut router = Router::new(registry, &settings.service).rejections(rejections).limits(limits);
     if let Some(hosts) = &settings.allowed_hosts {
         router = router.allowed_hosts(hosts.iter().map(|HostName(name)| name));
@@ -87,6 +95,7 @@ async fn run(
     if let Some(saves) = &saves {
         router = figures::of_state(router, saves);
     }
+    let router = figures::of_remotes(router, &collector);
     let background = Arc::default();
     let router = figures::checks(router, &listeners, &background);
     // Looked up for each request: a reload may give the service another first event.
@@ -106,7 +115,7 @@ async fn run(
     }
 
     let forgetting = forgetting.map(|forgetting| tokio::spawn(forget(forgetting)));
-    let reloading = tokio::spawn(reloader.run(hangup));
+    let reloading = tokio::spawn(reloader.run(hangup, collector));
     let rolling = tokio::spawn(roll(history));
     let tasks = forgetting.iter().chain([&reloading, &rolling]).map(JoinHandle::abort_handle);
     let tasks: &Vec<AbortHandle> = background.get_or_init(|| tasks.collect());

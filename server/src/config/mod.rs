@@ -1,6 +1,8 @@
 //! The configuration file: what it may contain, and errors that say where it is wrong.
 
+mod collector;
 mod error;
+mod service;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,8 +16,11 @@ use serde::de::{self, Deserializer, Visitor};
 use serde_path_to_error::Segment;
 use tickring::{ServiceError, ServiceSpec};
 
+pub use self::collector::CollectorKeys;
 pub use self::error::ConfigError;
 pub(crate) use self::error::What;
+pub use self::service::Described;
+pub use crate::collector::Address;
 use crate::http_keys::HttpKeys;
 pub use crate::log::LogFormat;
 use crate::place::PathSegment::{self, Index, Key};
@@ -34,9 +39,11 @@ pub struct Config {
     pub http: HttpKeys,
     /// The table `[statsd]`.
     pub statsd: StatsdKeys,
+    /// The table `[collector]`.
+    pub collector: CollectorKeys,
     /// The tables `[[service]]`.
     #[serde(rename = "service")]
-    pub services: Vec<ServiceSpec>,
+    pub services: Vec<Described>,
 }
 
 /// Whether the built-in services are served as well.
@@ -193,12 +200,17 @@ impl File {
             Err((key, error)) => return Err(misread(path, &text, key.as_ref(), error)),
         };
         let file = Self { path: path.into(), text, config };
-        for (index, service) in file.config.services.iter().enumerate() {
+        for (index, described) in file.config.services.iter().enumerate() {
+            let service = &described.spec;
             if let Err(error) = service.check() {
                 let key = key_of(service, &error);
                 return Err(file.wrong(&[Key("service"), Index(index), Key(key)], error));
             }
-            if file.config.services[..index].iter().any(|other| other.name == service.name) {
+            if described.url.is_some() && described.has_events {
+                let what = "the events of a service elsewhere are its own: leave this out";
+                return Err(file.wrong(&[Key("service"), Index(index), Key("events")], what));
+            }
+            if file.config.services[..index].iter().any(|other| other.spec.name == service.name) {
                 let what = format!("there is already a service {:?}", service.name);
                 return Err(file.wrong(&[Key("service"), Index(index), Key("name")], what));
             }
@@ -302,6 +314,15 @@ mod tests {
             basis = "lifetime"
             events = ["invoice", "reminder"]
             timed = ["invoice"]
+
+            [[service]]
+            name = "elsewhere"
+            url = "http://10.0.0.7:9001"
+
+            [collector]
+            interval = 10
+            retry_delay = 0.25
+            failures = 5
             "#,
         )
         .unwrap();
@@ -315,7 +336,15 @@ mod tests {
         assert_eq!(config.statsd.forget_after, Some(Duration::from_secs(1800)));
         assert_eq!(config.server.log_format, Some(LogFormat::Json));
         assert_eq!(config.server.state, Some("/var/lib/tickring/state".into()));
-        assert_eq!(config.services[0].events, ["invoice", "reminder"]);
+        assert_eq!(config.services[0].spec.events, ["invoice", "reminder"]);
+        assert_eq!(config.services[0].url, None);
+        assert_eq!(config.services[1].url, Some("http://10.0.0.7:9001".parse().unwrap()));
+        let pace = config.collector.pace();
+        assert_eq!(
+            (pace.interval, pace.timeout),
+            (Duration::from_secs(10), Duration::from_secs(2))
+        );
+        assert_eq!((pace.retry_delay.as_millis(), pace.failures, pace.retries), (250, 5, 2));
         assert_eq!(parse("[statsd]\nudp = false").unwrap().statsd.udp, Some(Udp::Off));
         assert!(parse("").unwrap().services.is_empty());
     }
@@ -361,6 +390,20 @@ mod tests {
             ("catalogue = \"both\"", "t.toml:1: catalogue: unknown variant `both`"),
             ("\ncatalogue = \"replace\"", "t.toml:2: catalogue: there is no [[service]]"),
             ("[[service]]\nname = \"a\"\n", "t.toml:1: service[0]: missing field `events`"),
+            (
+                "[[service]]\nname = \"a\"\nurl = \"https://a\"",
+                "t.toml:3: service[0].url: \"https://a\": https is not spoken here",
+            ),
+            (
+                &format!("{service}url = \"http://a\""),
+                "t.toml:3: service[0].events: the events of a service elsewhere are its own",
+            ),
+            (
+                &format!("{service}\n[[service]]\nname = \"a\"\nurl = \"http://a\""),
+                "t.toml:6: service[1].name: there is already a service \"a\"",
+            ),
+            ("[collector]\ninterval = -1", "t.toml:2: collector.interval: a time is a number"),
+            ("[collector]\nfailures = 0", "t.toml:2: collector.failures: invalid value"),
             (
                 &format!("{service}port = 70000"),
                 "t.toml:4: service[0].port: invalid value: integer `70000`, expected u16",

@@ -3,11 +3,12 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{PATIENCE, Program, get, output, refusal, text};
+use crate::program::{PATIENCE, Program, command, get, output, refusal, text};
 
 /// A folder for a state file, and the file.
 fn state() -> (tempfile::TempDir, PathBuf) {
@@ -160,4 +161,63 @@ fn full_disk_is_said_counted_and_tried_again() {
     program.logged("the history is saved again");
     let metrics = text(address, "/metrics");
     assert!(metrics.contains("\ntickring_state_saved_timestamp_seconds "), "{metrics}");
+}
+
+/// A pipe that nobody reads is a disk that never answers.
+#[test]
+fn hanging_disk_holds_up_neither_requests_nor_the_end() {
+    let (folder, file) = state();
+    let pipe = folder.path().join("state.tmp");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let mut program = serve(&file, &["--state-interval", "0.01"]);
+    program.statsd("sports-data.api_call:4|c");
+    program.wait_for_total("admin-api", "sports-data", 4);
+    assert_eq!(sums(program.http("admin-api")), [4; 3]);
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
+    program.logged("the history is not saved: the disk takes too long");
+}
+
+/// One server asks another. The one that asks shows whether it could, and none of the figures as its own.
+#[test]
+fn server_asks_a_service_elsewhere() {
+    let mut asked = Program::serve(&[]);
+    let elsewhere = asked.http("admin-api");
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("tickring.toml");
+    let describe = |remotes: &str| {
+        let collector = "[collector]\ninterval = 0.02\npause = 0.02\nlongest_pause = 0.02\n";
+        fs::write(&config, format!("{remotes}{collector}")).unwrap();
+    };
+    let sports = format!("[[service]]\nname = \"sports-data\"\nurl = \"http://{elsewhere}\"\n");
+    describe(&sports);
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--no-statsd", "--config"];
+    let mut program = Program::start(command(&[&serve[..], &[config.to_str().unwrap()]].concat()));
+    let address = program.http("admin-api");
+    let up = "\ntickring_remote_up{service=\"sports-data\"} 1\n";
+    wait_until(|| text(address, "/metrics").contains(up));
+    let metrics = text(address, "/metrics");
+    assert!(!metrics.contains("tickring_events_total{service=\"sports-data\""), "{metrics}");
+    assert_eq!(get(address, "/api/v1/services/sports-data/event-rate").0, 404);
+
+    // It goes away, and comes no more into the way of anything.
+    drop(asked);
+    program.logged("the figures of a remote service can't be had");
+    wait_until(|| {
+        let metrics = text(address, "/metrics");
+        metrics.contains("\ntickring_remote_up{service=\"sports-data\"} 0\n")
+            && metrics.contains("\ntickring_remote_breaker_open{service=\"sports-data\"} 1\n")
+    });
+    let failures = "tickring_remote_failures_total{service=\"sports-data\",type=\"client_error\"}";
+    assert!(text(address, "/metrics").contains(failures));
+
+    // A reload: no service elsewhere any more, and the built-in one is there again.
+    describe("");
+    program.signal("HUP");
+    program.logged("configuration read again");
+    assert!(!text(address, "/metrics").contains("tickring_remote_up"));
+    assert_eq!(get(address, "/api/v1/services/sports-data/event-rate").0, 200);
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
 }
