@@ -97,6 +97,8 @@ pub use fleet::{
     RejectedExample, RejectionReason, Rejections, Service, ServiceBuilder, ServiceError,
     ServiceHistory, ServiceSpec, Services, Timestamp, Unavailable, catalogue,
 };
+#[cfg(feature = "http")]
+pub use fleet::{Elsewhere, ElsewhereFigures, ErrorType};
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

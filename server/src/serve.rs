@@ -96,6 +96,8 @@ async fn run(
         router = figures::of_state(router, saves);
     }
     let router = figures::of_remotes(router, &collector);
+    let asked = collector.clone();
+    let router = router.elsewhere(move || asked.elsewhere());
     let background = Arc::default();
     let router = figures::checks(router, &listeners, &background);
     // Looked up for each request: a reload may give the service another first event.

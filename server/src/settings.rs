@@ -239,8 +239,8 @@ fn unknown_variable(name: &str, known: &[&str]) -> Option<String> {
 /// The services that the file says are elsewhere.
 fn remotes(config: &Config) -> Vec<Remote> {
     let remote = |described: &Described| {
-        let ServiceSpec { name, category, port, .. } = described.spec.clone();
-        Some(Remote { name, category, port, address: described.url.clone()? })
+        let ServiceSpec { name, category, port, basis, .. } = described.spec.clone();
+        Some(Remote { name, category, port, basis, address: described.url.clone()? })
     };
     config.services.iter().filter_map(remote).collect()
 }

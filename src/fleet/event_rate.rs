@@ -118,7 +118,7 @@ pub struct Timestamp(jiff::Timestamp);
 impl Timestamp {
     /// Now. A wall clock before the year -9999 or past 9999 reads as 1970.
     pub(crate) fn now() -> Self {
-        Self(jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+        SystemTime::now().into()
     }
 
     /// The point in time that is this much earlier.
@@ -138,6 +138,13 @@ impl Timestamp {
         let seconds = i64::try_from(seconds).unwrap_or(0);
         let time = jiff::Timestamp::from_second(seconds);
         Self(time.unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+    }
+}
+
+/// A time before the year -9999 or past 9999 reads as 1970.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
     }
 }
 

@@ -4,7 +4,7 @@
 //! the services of a process. `description` changes what a service is while it runs,
 //! `admission` registers what nobody described, `forgetting` removes it when it is idle, `reading` reads
 //! all events of a service as of one moment, `event_rate` makes the JSON document of that, and
-//! `consolidated` is the one of all services. `history` keeps the counts of minutes, hours and days.
+//! `consolidated` is the one of all services, with those that are `elsewhere`. `history` keeps the counts of minutes, hours and days.
 //! `values` says how snapshots are written.
 
 mod admission;
@@ -15,6 +15,8 @@ mod collecting;
 #[cfg(feature = "http")]
 mod consolidated;
 mod description;
+#[cfg(feature = "http")]
+mod elsewhere;
 mod error;
 mod event;
 mod event_rate;
@@ -41,6 +43,10 @@ pub use self::catalogue::catalogue;
 pub(crate) use self::collecting::Collecting;
 #[cfg(feature = "http")]
 pub(crate) use self::consolidated::Consolidated;
+#[cfg(feature = "http")]
+pub use self::consolidated::ErrorType;
+#[cfg(feature = "http")]
+pub use self::elsewhere::{Elsewhere, ElsewhereFigures};
 pub use self::error::{RegistryError, ServiceError, Unavailable};
 pub use self::event::EventKind;
 pub use self::event_rate::{EventFigures, EventRate, Figures, Timestamp};

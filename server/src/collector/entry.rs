@@ -1,65 +1,48 @@
-//! What the consolidated document shows of a service elsewhere, as plain values.
+//! What the consolidated document shows of a service elsewhere.
 
-#![allow(dead_code)] // There is no such document yet.
+use std::time::Duration;
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use tickring::{Elsewhere, ElsewhereFigures, ErrorType};
 
-use super::ask::{Trouble, TroubleKind};
-use super::{Collector, Figures, Remote, State};
-
-/// A service elsewhere, as of now.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) remote: Arc<Remote>,
-    pub(crate) status: Status,
-    /// Zeros where there are none.
-    pub(crate) figures: Figures,
-    /// Why there are none.
-    pub(crate) trouble: Option<Trouble>,
-    pub(crate) response_time: Option<Duration>,
-    pub(crate) last_success: Option<SystemTime>,
-    pub(crate) last_activity: Option<SystemTime>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Active,
-    Inactive,
-    Error,
-    Timeout,
-}
+use super::ask::TroubleKind;
+use super::{Collector, Remote, State};
 
 impl Collector {
-    /// An entry for each service elsewhere. One is active that had an event within `active_within`. Waits for
-    /// nobody.
-    pub(crate) fn entries(&self, active_within: Duration) -> Vec<Entry> {
-        let now = SystemTime::now();
-        let states = self.states().into_iter();
-        states.map(|(remote, state)| entry(remote, state, active_within, now)).collect()
+    /// All services elsewhere, and what is known of them now. Waits for nobody.
+    pub(crate) fn elsewhere(&self) -> Vec<Elsewhere> {
+        self.states().into_iter().map(|(remote, state)| elsewhere(&remote, state)).collect()
     }
 }
 
-fn entry(remote: Arc<Remote>, state: State, active_within: Duration, now: SystemTime) -> Entry {
-    let since = |then: SystemTime| now.duration_since(then).unwrap_or_default();
-    let is_active = state.last_activity.is_some_and(|then| since(then) <= active_within);
-    let (status, figures, trouble) = match state.figures {
-        Ok(figures) if is_active => (Status::Active, figures, None),
-        Ok(figures) => (Status::Inactive, figures, None),
-        Err(trouble) if trouble.kind == TroubleKind::Timeout => {
-            (Status::Timeout, Figures::default(), Some(trouble))
-        }
-        Err(trouble) => (Status::Error, Figures::default(), Some(trouble)),
-    };
-    let is_fallback = trouble.is_some();
-    Entry {
-        remote,
-        status,
-        figures,
-        trouble,
-        // They are those of an answer.
-        response_time: state.response_time.filter(|_| !is_fallback),
-        last_success: state.last_success,
-        last_activity: state.last_activity.filter(|_| !is_fallback),
+fn elsewhere(remote: &Remote, state: State) -> Elsewhere {
+    let last_activity = state.last_activity;
+    let figures = state.figures.map(|known| {
+        let mut figures = ElsewhereFigures::default();
+        figures.events_per_second = known.events_per_second;
+        figures.total_events = known.total_events;
+        figures.uptime = Duration::try_from_secs_f64(known.uptime_seconds).unwrap_or_default();
+        figures.last_activity = last_activity;
+        figures.peak_per_second = known.peak_events_per_second.unwrap_or_default();
+        figures.per_second = known.per_second.unwrap_or_default();
+        figures
+    });
+    let is_known = figures.is_ok();
+    let figures = figures.map_err(|trouble| (error_type(trouble.kind), trouble.message));
+    let mut service = Elsewhere::new(&remote.name, figures);
+    service.port = remote.port;
+    service.category.clone_from(&remote.category);
+    service.basis = remote.basis;
+    // It is that of an answer.
+    service.response_time = state.response_time.filter(|_| is_known);
+    service.last_success = state.last_success;
+    service
+}
+
+fn error_type(kind: TroubleKind) -> ErrorType {
+    match kind {
+        TroubleKind::Timeout => ErrorType::Timeout,
+        TroubleKind::ClientError => ErrorType::ClientError,
+        TroubleKind::CircuitOpen => ErrorType::CircuitOpen,
+        TroubleKind::UnexpectedError => ErrorType::UnexpectedError,
     }
 }

@@ -27,6 +27,7 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use tickring::RateBasis;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -43,6 +44,8 @@ pub(crate) struct Remote {
     pub(crate) name: String,
     pub(crate) category: String,
     pub(crate) port: Option<u16>,
+    /// What its rate means.
+    pub(crate) basis: RateBasis,
     pub(crate) address: Address,
 }
 

@@ -201,6 +201,22 @@ fn server_asks_a_service_elsewhere() {
     assert!(!metrics.contains("tickring_events_total{service=\"sports-data\""), "{metrics}");
     assert_eq!(get(address, "/api/v1/services/sports-data/event-rate").0, 404);
 
+    // What it shows of the other one is exactly what was counted there.
+    let entry = |address: SocketAddr| {
+        let (_, document) = get(address, "/api/v1/real-time-metrics?series=1");
+        let entries = document["api_metrics"].as_array().unwrap();
+        entries.iter().find(|entry| entry["service"] == "sports-data").unwrap().clone()
+    };
+    for total in [3, 10] {
+        asked.statsd(&format!("sports-data.api_call:{}|c\nsports-data.data_fetch:2|c", total - 2));
+        wait_until(|| entry(elsewhere)["total_events"].as_u64() >= Some(total));
+        let there = entry(elsewhere)["total_events"].clone();
+        wait_until(|| entry(address)["total_events"] == there);
+        let here = entry(address);
+        assert_eq!((&here["status"], &here["is_fallback"]), (&"active".into(), &false.into()));
+        assert_eq!(sum(&here["per_second"]), there.as_u64().unwrap());
+    }
+
     // It goes away, and comes no more into the way of anything.
     drop(asked);
     program.logged("the figures of a remote service can't be had");
@@ -209,6 +225,9 @@ fn server_asks_a_service_elsewhere() {
         metrics.contains("\ntickring_remote_up{service=\"sports-data\"} 0\n")
             && metrics.contains("\ntickring_remote_breaker_open{service=\"sports-data\"} 1\n")
     });
+    let gone = entry(address);
+    assert_eq!((&gone["status"], &gone["error_type"]), (&"error".into(), &"circuit_open".into()));
+    assert_eq!((&gone["total_events"], &gone["is_fallback"]), (&0.into(), &true.into()));
     let failures = "tickring_remote_failures_total{service=\"sports-data\",type=\"client_error\"}";
     assert!(text(address, "/metrics").contains(failures));
 

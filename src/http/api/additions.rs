@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::router::Router;
 use crate::export::{FigureValue, Labelled};
+use crate::fleet::Elsewhere;
 
 impl Router {
     /// Adds a check of a part of the program that must work, for example a listener. While one
@@ -143,6 +144,30 @@ impl Router {
     ) -> Self {
         let program = &mut Arc::make_mut(&mut self.options).program;
         program.add(name, help, move || some(read()).map(FigureValue::Counters));
+        self
+    }
+}
+
+impl Router {
+    /// Shows services elsewhere in `/api/v1/real-time-metrics`, after those of the registry. `read` returns
+    /// what is known of them: it is called for each such document, on the thread that makes it, so it
+    /// should not block.
+    ///
+    /// ```
+    /// use hyper::Request;
+    /// use tickring::{Elsewhere, ErrorType, Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::new(), "data-api").elsewhere(|| {
+    ///     vec![Elsewhere::new("shipping", Err((ErrorType::Timeout, "no answer within 2s".into())))]
+    /// });
+    /// let request = Request::get("/api/v1/real-time-metrics").body(bytes::Bytes::new()).unwrap();
+    /// assert!(router.answer(&request).status().is_success());
+    /// ```
+    #[must_use]
+    pub fn elsewhere(mut self, read: impl Fn() -> Vec<Elsewhere> + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.options).program.set_elsewhere(read);
+        // Those of the clones so far show others.
+        self.documents = Arc::default();
         self
     }
 }

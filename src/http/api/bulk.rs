@@ -153,8 +153,10 @@ impl Router {
         let system = sample.system.as_ref();
         #[allow(clippy::cast_precision_loss)] // Above 2^53 the last digits don't matter.
         let figure = |figure: &FigureSample| match figure.value {
-            FigureValue::Gauge(value) => (figure.name, value),
-            FigureValue::Counter(count) => (figure.name, count as f64),
+            FigureValue::Gauge(value) => Some((figure.name, value)),
+            FigureValue::Counter(count) => Some((figure.name, count as f64)),
+            // The documents of all services show what these tell.
+            FigureValue::Gauges(_) | FigureValue::Counters(_) => None,
         };
         ServerStatus {
             version: sample.version,
@@ -166,7 +168,7 @@ impl Router {
             connections_limit: sample.http.as_ref().map(|http| http.limit),
             resident_bytes: system.map(|system| system.resident_bytes),
             cpu_seconds: system.map(|system| seconds(system.cpu)),
-            figures: sample.program.iter().map(figure).collect(),
+            figures: sample.program.iter().filter_map(figure).collect(),
         }
     }
 
@@ -186,7 +188,10 @@ impl Router {
     fn consolidated(&self, details: bool) -> Consolidated {
         let active_within = self.options.active_within;
         let services = self.options.registry.services();
-        Consolidated::of(&services, Collecting { active_within, details })
+        let collecting = Collecting { active_within, details };
+        let mut document = Consolidated::of(&services, collecting);
+        document.add_elsewhere(self.options.program.elsewhere(), collecting);
+        document
     }
 
     pub(super) fn metrics(&self, wanted: &WantedMetrics) -> Result<Answer, Refusal> {
