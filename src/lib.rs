@@ -101,11 +101,14 @@ pub use engine::{
 };
 #[cfg(feature = "service")]
 pub use fleet::{
-    AutoRegister, EventFigures, EventKind, EventRate, Family, Figures, Forgetting, NotForgotten,
-    ProcessingTime, RateBasis, Registry, RegistryError, RejectedExample, RejectionReason,
-    Rejections, Series, SeriesFigures, Service, ServiceBuilder, ServiceError, ServiceSpec,
-    Services, TimedFamily, Timestamp, Unavailable, catalogue,
+    AutoRegister, EventCounts, EventFigures, EventKind, EventRate, Family, Figures, Forgetting,
+    History, HistoryState, NotForgotten, ProcessingTime, RateBasis, Registry, RegistryError,
+    RejectedExample, RejectionReason, Rejections, Series, SeriesFigures, Service, ServiceBuilder,
+    ServiceError, ServiceHistory, ServiceSpec, Services, TimedFamily, Timestamp, Unavailable,
+    catalogue,
 };
+#[cfg(feature = "http")]
+pub use fleet::{Elsewhere, ElsewhereFigures, ErrorType};
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "http"))]

@@ -8,13 +8,20 @@ use tickring::statsd::STREAM_CONNECTIONS;
 const RESERVE: u64 = 32;
 
 /// Raises the limit of descriptors as far as that goes, and returns the most HTTP connections beside so
-/// many HTTP listeners and `StatsD` listeners for connections: `wanted`, or fewer if that is too many.
-pub(crate) fn connections(wanted: usize, listeners: usize, streams: usize) -> usize {
+/// many HTTP listeners, `StatsD` listeners for connections, and services elsewhere: `wanted`, or fewer if
+/// that is too many.
+pub(crate) fn connections(
+    wanted: usize,
+    listeners: usize,
+    streams: usize,
+    remotes: usize,
+) -> usize {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
     let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
     let limit = if raised { hard } else { soft };
     #[allow(clippy::useless_conversion)] // Its width depends on the target.
-    let most = fitting(u64::from(limit), wanted, listeners, streams);
+    let limit_without = u64::from(limit).saturating_sub(remotes as u64);
+    let most = fitting(limit_without, wanted, listeners, streams);
     if most < wanted {
         let right = "raise the limit (LimitNOFILE=, ulimit -n) or lower max_connections";
         tracing::warn!("{limit} file descriptors suffice for {most} connections only: {right}");

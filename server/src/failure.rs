@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use tickring::ServiceError;
 
 use crate::config::ConfigError;
+use crate::state::StateError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) enum Failure {
         wanted_by: String,
         error: io::Error,
     },
+    /// The state file can't be used.
+    State(StateError),
     /// The system refused something else.
     System { doing: &'static str, error: io::Error },
 }
@@ -31,7 +34,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(_) | Self::Service(_) => ExitCode::from(2),
-            Self::Bind { .. } | Self::System { .. } => ExitCode::from(1),
+            Self::Bind { .. } | Self::State(_) | Self::System { .. } => ExitCode::from(1),
         }
     }
 }
@@ -47,6 +50,7 @@ impl fmt::Display for Failure {
             Self::Bind { socket, wanted_by, error } => {
                 write!(f, "can't listen on {socket} (wanted by {wanted_by}): {error}")
             }
+            Self::State(error) => error.fmt(f),
             Self::System { doing, error } => write!(f, "{doing}: {error}"),
         }
     }
@@ -57,6 +61,7 @@ impl std::error::Error for Failure {
         match self {
             Self::Settings(error) => Some(error),
             Self::Service(error) => Some(error),
+            Self::State(error) => Some(error),
             Self::Bind { error, .. } | Self::System { error, .. } => Some(error),
         }
     }
@@ -65,6 +70,12 @@ impl std::error::Error for Failure {
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
         Self::Settings(error)
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
     }
 }
 
@@ -87,6 +98,8 @@ pub(crate) enum SettingsError {
     UnknownService { name: String, known: Vec<String> },
     /// The server's own service is no longer described.
     OwnServiceGone { name: String },
+    /// A service elsewhere has the name of one that was registered on first sight.
+    TakenOnFirstSight { name: String },
     /// Two services have the same port.
     SharedPort { port: u16, services: [String; 2] },
 }
@@ -110,6 +123,13 @@ impl fmt::Display for SettingsError {
                     "service {name:?} is not described, but it is this server's own service "
                 )?;
                 f.write_str("until the next start")
+            }
+            Self::TakenOnFirstSight { name } => {
+                write!(
+                    f,
+                    "service {name:?} can't be elsewhere: it was registered here on first sight. "
+                )?;
+                f.write_str("It can be when it is forgotten, or after the next start")
             }
             Self::SharedPort { port, services: [first, second] } => {
                 write!(

@@ -8,7 +8,9 @@ use tickring::http::Router;
 use tickring::statsd::Listener;
 use tokio::task::AbortHandle;
 
+use crate::collector::{Breaker, Collector, State};
 use crate::log::LostLines;
+use crate::state::Saves;
 
 /// A clock that is this late is not healthy. Readers make up for it, but events between two reads count
 /// in a wrong second.
@@ -72,6 +74,68 @@ pub(crate) fn figures(router: Router, lost: LostLines, reload: &Arc<LastReload>)
     )
 }
 
+/// The router with how saving the history goes.
+pub(crate) fn of_state(router: Router, saves: &Arc<Saves>) -> Router {
+    let (failures, last) = (Arc::clone(saves), Arc::clone(saves));
+    router
+        .counter(
+            "tickring_state_write_failures",
+            "How often the history could not be saved.",
+            move || failures.failures(),
+        )
+        .gauge(
+            "tickring_state_saved_timestamp_seconds",
+            "When the history was last saved, as a Unix time.",
+            move || last.last(),
+        )
+}
+
+/// The router with whether and how well each service elsewhere could be asked. Its figures are not among
+/// them: Prometheus asks for those itself.
+pub(crate) fn of_remotes(router: Router, collector: &Collector) -> Router {
+    let each = |read: fn(&State) -> Option<f64>| {
+        let collector = collector.clone();
+        move || {
+            let states = collector.states();
+            let values = states.into_iter().filter_map(|(remote, state)| {
+                Some((vec![("service", remote.name.clone())], read(&state)?))
+            });
+            values.collect()
+        }
+    };
+    let failed = collector.clone();
+    router
+        .gauges(
+            "tickring_remote_up",
+            "Whether a service elsewhere answered the last poll: 1 or 0.",
+            each(|state| Some(if state.figures.is_ok() { 1.0 } else { 0.0 })),
+        )
+        .gauges(
+            "tickring_remote_duration_seconds",
+            "How long the last question to a service elsewhere took, answered or not.",
+            each(|state| state.response_time.map(|time| time.as_secs_f64())),
+        )
+        .gauges(
+            "tickring_remote_breaker_open",
+            "Whether a service elsewhere is left alone for a while, since it failed too often: 1 or 0.",
+            each(|state| Some(if state.breaker == Breaker::Open { 1.0 } else { 0.0 })),
+        )
+        .counters(
+            "tickring_remote_failures",
+            "Questions to a service elsewhere that failed, by type.",
+            move || {
+                let states = failed.states();
+                let values = states.iter().flat_map(|(remote, state)| {
+                    state.failures().map(|(kind, count)| {
+                        let kind = ("type", kind.as_str().to_owned());
+                        (vec![("service", remote.name.clone()), kind], count)
+                    })
+                });
+                values.collect()
+            },
+        )
+}
+
 /// The router with the program's health: each part that must work. The tasks in `background` must not
 /// end while requests are answered.
 pub(crate) fn checks(
@@ -106,8 +170,9 @@ pub(crate) fn checks(
 /// Checks that no task has ended.
 fn alive(tasks: &[AbortHandle]) -> Result<(), String> {
     if tasks.iter().any(AbortHandle::is_finished) {
-        let which = "the task that reads the configuration again, or one that forgets what is idle";
-        return Err(format!("{which}, has died: the log has more"));
+        let which = "a task that reads the configuration again, forgets or retires what is idle, or keeps \
+                     the history";
+        return Err(format!("{which} has died: the log has more"));
     }
     Ok(())
 }

@@ -55,14 +55,20 @@ pub(crate) struct Layer {
     #[arg(action = ArgAction::Set, value_parser = values::switch, value_name = "BOOL")]
     pub(crate) auto_register: Option<bool>,
     /// Most services in total [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) max_services: Option<usize>,
     /// Most events of a service [default: 64]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) max_events: Option<usize>,
     /// Forget registered ones that are idle so long; 0: never [default: 1h]
     #[arg(long, value_name = "TIME", value_parser = values::duration, hide_short_help = true)]
     pub(crate) forget_after: Option<Duration>,
+    /// Keep the history in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Seconds between two savings of the history, for tests
+    #[arg(long, value_name = "TIME", hide = true)]
+    pub(crate) state_interval: Option<Seconds>,
     /// Form of the log: text or json [default: text]
     #[arg(long, value_name = "FORM", hide_short_help = true)]
     pub(crate) log_format: Option<LogFormat>,
@@ -95,6 +101,8 @@ impl Layer {
             max_services: parsed(set, "TICKRING_MAX_SERVICES", number)?,
             max_events: parsed(set, "TICKRING_MAX_EVENTS", number)?,
             forget_after: parsed(set, "TICKRING_FORGET_AFTER", values::duration)?,
+            state: set("TICKRING_STATE").map(PathBuf::from),
+            state_interval: None,
             log_format: parsed(set, "TICKRING_LOG_FORMAT", |text| {
                 text.parse().map_err(|_| "it must be text or json".to_owned())
             })?,
@@ -130,6 +138,8 @@ impl Layer {
             max_services: statsd.max_services,
             max_events: statsd.max_events,
             forget_after: statsd.forget_after,
+            state: server.state.clone(),
+            state_interval: None,
             log_format: server.log_format,
             http: config.http.clone(),
         }
@@ -151,6 +161,8 @@ impl Layer {
             max_services: self.max_services.or(lower.max_services),
             max_events: self.max_events.or(lower.max_events),
             forget_after: self.forget_after.or(lower.forget_after),
+            state: self.state.or(lower.state),
+            state_interval: self.state_interval.or(lower.state_interval),
             log_format: self.log_format.or(lower.log_format),
             http: self.http.or(lower.http),
         }
@@ -257,6 +269,7 @@ mod tests {
             ("TICKRING_STATSD_UNIX_STREAM", "@t"),
             ("TICKRING_STATSD_IGNORE", "a., b"),
             ("TICKRING_FORGET_AFTER", "2m"),
+            ("TICKRING_STATE", "/state"),
             ("TICKRING_LOG_FORMAT", "json"),
             ("TICKRING_AUTO_REGISTER", "false"),
             ("TICKRING_MAX_SERVICES", "2"),
@@ -290,6 +303,8 @@ mod tests {
             max_services: Some(2),
             max_events: Some(3),
             forget_after: Some(Duration::from_secs(120)),
+            state: Some("/state".into()),
+            state_interval: None,
             log_format: Some(LogFormat::Json),
             http: HttpKeys {
                 allowed_hosts: Some(vec![

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cli` | the commands and their arguments |
 //! | `layer` | what one source of settings says: the flags, the environment or the file |
+//! | `collector` | asks services elsewhere for their figures |
 //! | [`config`] | the configuration file |
 //! | `values` | how values are written |
 //! | [`http_keys`] | the limits of HTTP, of any source |
@@ -16,6 +17,7 @@
 //! | `threads` | starts all threads, or fails |
 //! | `serve` | serves and stops |
 //! | `reload` | reads the file again |
+//! | `state` | keeps the history in a file |
 //! | `figures` | what the program adds to `/metrics` and `/health` |
 //! | `failure` | errors and exit codes |
 //!
@@ -24,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod collector;
 pub mod config;
 mod descriptors;
 mod failure;
@@ -37,6 +40,7 @@ mod serve;
 mod services;
 mod settings;
 mod sockets;
+mod state;
 mod threads;
 mod values;
 
@@ -89,7 +93,7 @@ fn check_config(file: PathBuf) -> Result<(), Failure> {
     }
     let shown = file.display().to_string();
     let settings = Settings::settle(&Sources::of_file(file)?)?;
-    let services = settings.specs.len();
+    let services = settings.specs.len() + settings.remotes.len();
     let report = format!("{shown}: fine, {services} services on {}\n", settings.listen);
     print(report.as_bytes())
 }

@@ -7,7 +7,8 @@ use nix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
 use tokio::signal::unix::Signal;
 
-use crate::failure::Failure;
+use crate::collector::{Collector, Remote};
+use crate::failure::{Failure, SettingsError};
 use crate::figures::LastReload;
 use crate::serve::notify_manager;
 use crate::services::{Changes, Described};
@@ -24,11 +25,13 @@ pub(crate) struct Reloader {
 
 impl Reloader {
     /// Reads the file again at each signal. If it can't be used, the settings stay as they are.
-    pub(crate) async fn run(mut self, mut hangup: Signal) {
+    pub(crate) async fn run(mut self, mut hangup: Signal, collector: Collector) {
         while hangup.recv().await.is_some() {
             let begun = || sd_notify::notify(&[NotifyState::Reloading, reloading_since()]);
             notify_manager(begun).await;
-            let status = match self.reread() {
+            let read = self.reread();
+            collector.follow(&self.settings.remotes);
+            let status = match read {
                 Ok(changes) => {
                     let services = self.services.registry().services().len();
                     tracing::info!(services, dropped = %changes, "configuration read again");
@@ -53,14 +56,40 @@ impl Reloader {
 
     fn changes(&mut self) -> Result<Changes, Failure> {
         let new = Settings::settle(&self.sources)?.with_own_service_of(&self.settings)?;
+        self.reserve(&new)?;
         let changes = self.services.redescribe(&new.specs)?;
-        let fixed = Settings { specs: new.specs.clone(), ..self.settings.clone() };
+        let fixed = Settings {
+            specs: new.specs.clone(),
+            remotes: new.remotes.clone(),
+            ..self.settings.clone()
+        };
         if fixed != new {
             tracing::warn!("addresses, ports, caps and limits stay unchanged until the next start");
         }
         self.settings = fixed;
         Ok(changes)
     }
+}
+
+impl Reloader {
+    /// Keeps the names of services elsewhere from being registered on first sight.
+    fn reserve(&self, new: &Settings) -> Result<(), SettingsError> {
+        let registry = self.services.registry();
+        registry.reserve(names(&new.remotes));
+        // A described one goes, if it is not described any more.
+        let is_taken = |remote: &&Remote| {
+            let name = &remote.name;
+            let was_described = self.settings.specs.iter().any(|spec| spec.name == *name);
+            !was_described && registry.get(name).is_some()
+        };
+        let Some(taken) = new.remotes.iter().find(is_taken) else { return Ok(()) };
+        registry.reserve(names(&self.settings.remotes));
+        Err(SettingsError::TakenOnFirstSight { name: taken.name.clone() })
+    }
+}
+
+fn names(remotes: &[Remote]) -> impl Iterator<Item = &str> {
+    remotes.iter().map(|remote| remote.name.as_str())
 }
 
 /// The time of the monotonic clock. `NotifyState::monotonic_usec_now` returns it too, but overflows

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -11,10 +12,11 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use tickring::http::{RequestCounter, Router, Server};
 use tickring::statsd::{self, Listener};
-use tickring::{Forgetting, Registry, Rejections};
+use tickring::{Forgetting, History, Registry, Rejections};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{AbortHandle, JoinHandle, spawn_blocking};
 
+use crate::collector::Collector;
 use crate::descriptors;
 use crate::failure::Failure;
 use crate::figures::{self, LastReload};
@@ -24,6 +26,7 @@ use crate::reload::Reloader;
 use crate::services::Described;
 use crate::settings::{Settings, Sources};
 use crate::sockets::{Sockets, StatsdSockets};
+use crate::state::{self, Saver, Saves};
 use crate::threads;
 
 /// The exit code if a second signal ends the program.
@@ -32,16 +35,32 @@ const SECOND_SIGNAL: i32 = 1;
 /// Serves until a signal stops the program.
 pub(crate) fn serve(sources: Sources, settings: Settings, lost: LostLines) -> Result<(), Failure> {
     let services = Described::new(&settings.specs)?;
+    let history = History::new(services.registry().clone());
+    let restore = |path: &PathBuf| state::restore(path, &history);
+    let state = settings.state.as_ref().map(restore).transpose()?;
     let sockets = Sockets::bind(&settings)?;
     tickring::start().map_err(system("can't start the clock's thread"))?;
     let runtime = threads::runtime()?;
+    let pause = settings.state_interval;
     let reloader = Reloader { sources, settings, services, last: Arc::new(LastReload::now(true)) };
-    let served = runtime.block_on(run(reloader, sockets, lost));
+    let saver = state.map(|file| Saver::start(file, history.clone(), pause)).transpose();
+    let saver = saver.map_err(system("can't start threads"))?;
+    let so_far = saver.as_ref().map(|saver| Arc::clone(&saver.saves));
+    let served = runtime.block_on(run(reloader, sockets, lost, (history, so_far)));
+    // Nothing counts any more.
+    if let Some(saver) = saver {
+        saver.finish();
+    }
     runtime.shutdown_background();
     served
 }
 
-async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<(), Failure> {
+async fn run(
+    reloader: Reloader,
+    sockets: Sockets,
+    lost: LostLines,
+    (history, saves): (History, Option<Arc<Saves>>),
+) -> Result<(), Failure> {
     let on = |kind| signal(kind).map_err(system("can't wait for signals"));
     let mut stop = StopSignals(on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let hangup = on(SignalKind::hangup())?;
@@ -55,9 +74,16 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
     let listeners = receive(settings, &registry, &rejections, sockets.statsd, &mut addresses)?;
     let forgetting = settings.forgetting(&registry);
     let labelled = registry.clone();
+    let collector = Collector::new(settings.pace);
+    registry.reserve(settings.remotes.iter().map(|remote| remote.name.as_str()));
+    collector.follow(&settings.remotes);
     let mut limits = settings.limits;
-    limits.max_connections =
-        descriptors::connections(limits.max_connections, sockets.http.len(), streams);
+    limits.max_connections = descriptors::connections(
+        limits.max_connections,
+        sockets.http.len(),
+        streams,
+        settings.remotes.len(),
+    );
     let router = Router::new(registry, &settings.service).map_err(io::Error::other);
     let router = router.map_err(system("can't serve"))?.accept_events();
     let mut router = router.rejections(rejections).limits(limits);
@@ -68,7 +94,13 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
     if let Some(within) = settings.active_within {
         router = router.active_within(within);
     }
-    let router = figures::figures(router, lost, &reloader.last);
+    let mut router = figures::figures(router, lost, &reloader.last).history(history.clone());
+    if let Some(saves) = &saves {
+        router = figures::of_state(router, saves);
+    }
+    let router = figures::of_remotes(router, &collector);
+    let asked = collector.clone();
+    let router = router.elsewhere(move || asked.elsewhere());
     let background = Arc::default();
     let router = figures::checks(router, &listeners, &background);
     // Looked up for each request: a reload may give the service another first event.
@@ -89,8 +121,10 @@ async fn run(reloader: Reloader, sockets: Sockets, lost: LostLines) -> Result<()
 
     let forgetting = forgetting.map(|forgetting| tokio::spawn(forget(forgetting)));
     let retiring = tokio::spawn(retire(labelled));
-    let reloading = tokio::spawn(reloader.run(hangup));
-    let tasks = forgetting.iter().chain([&reloading, &retiring]).map(JoinHandle::abort_handle);
+    let reloading = tokio::spawn(reloader.run(hangup, collector));
+    let rolling = tokio::spawn(roll(history));
+    let tasks = [&reloading, &retiring, &rolling];
+    let tasks = forgetting.iter().chain(tasks).map(JoinHandle::abort_handle);
     let tasks: &Vec<AbortHandle> = background.get_or_init(|| tasks.collect());
     drop(notify_manager(move || {
         sd_notify::notify(&[NotifyState::Status(&own), NotifyState::Ready])
@@ -195,6 +229,14 @@ async fn retire(registry: Registry) {
         for service in registry.services().iter() {
             service.retire_idle();
         }
+    }
+}
+
+/// Counts the events of minutes, hours and days. A window is six times as long as this.
+async fn roll(history: History) {
+    loop {
+        history.roll();
+        tokio::time::sleep(Duration::from_secs(10)).await;
     }
 }
 

@@ -12,7 +12,8 @@ use tickring::statsd::AutoRegister;
 use tickring::{Forgetting, Registry, ServiceSpec, catalogue};
 
 use crate::cli::ServeArgs;
-use crate::config::{Catalogue, Config, File};
+use crate::collector::{Pace, Remote};
+use crate::config::{Catalogue, Config, Described, File};
 use crate::failure::SettingsError;
 use crate::http_keys::{HostName, Origin, Seconds};
 use crate::layer::{CONFIG, Layer, known_variables};
@@ -26,6 +27,8 @@ const OWN_SERVICE: &str = "admin-api";
 const IGNORED: &str = "datadog.";
 /// After how long without an event what was registered on first sight is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
+/// The time between two savings of the history.
+const STATE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Where settings come from. The file is read each time that they are settled.
 #[derive(Clone, Debug, Default)]
@@ -63,9 +66,17 @@ pub(crate) struct Settings {
     /// After how long without an event what was registered on first sight is forgotten; zero for
     /// never.
     pub(crate) forget_after: Duration,
+    /// The file that keeps the history.
+    pub(crate) state: Option<PathBuf>,
+    /// The time between two savings of the history.
+    pub(crate) state_interval: Duration,
     pub(crate) log_format: LogFormat,
-    /// The services. Their names differ.
+    /// The services of this process. All names differ, those of the remotes included.
     pub(crate) specs: Vec<ServiceSpec>,
+    /// The services elsewhere.
+    pub(crate) remotes: Vec<Remote>,
+    /// How they are asked.
+    pub(crate) pace: Pace,
 }
 
 impl Sources {
@@ -124,8 +135,12 @@ impl Settings {
             statsd_rename: config.statsd.rename.clone(),
             auto_register: layer.auto_register.unwrap_or(false).then_some(caps),
             forget_after: layer.forget_after.unwrap_or(FORGET_AFTER),
+            state: layer.state,
+            state_interval: layer.state_interval.map_or(STATE_INTERVAL, |Seconds(time)| time),
             log_format: layer.log_format.unwrap_or_default(),
             specs: specs(config),
+            remotes: remotes(config),
+            pace: config.collector.pace(),
         };
         settings.check_own_service(file.as_ref().filter(|_| named_in_file))?;
         settings.check_ports(file.as_ref())?;
@@ -138,14 +153,15 @@ impl Settings {
         Some(Forgetting::new(registry.clone(), caps, self.forget_after))
     }
 
-    /// How many threads the program needs beside those of its runtime: the log, the clock, and one for
-    /// each listener for `StatsD`.
+    /// How many threads the program needs beside those of its runtime: the log, the clock, one for
+    /// each listener for `StatsD`, and one that saves the history.
     pub(crate) fn threads(&self) -> usize {
         let listeners = [
             self.statsd_udp.is_some(),
             self.statsd_tcp.is_some(),
             self.statsd_unix.is_some(),
             self.statsd_unix_stream.is_some(),
+            self.state.is_some(),
         ];
         2 + listeners.into_iter().filter(|&there| there).count()
     }
@@ -164,9 +180,14 @@ impl Settings {
         if self.specs.iter().any(|spec| spec.name == self.service) {
             return Ok(());
         }
+        let is_elsewhere = self.remotes.iter().any(|remote| remote.name == self.service);
         if let Some(file) = file {
-            let what = format!("the server's own service {:?} is not described", self.service);
             let key = [Key("server"), Key("service")];
+            if is_elsewhere {
+                let what = format!("the server's own service {:?} is elsewhere", self.service);
+                return Err(SettingsError::Config(file.wrong(&key, what)));
+            }
+            let what = format!("the server's own service {:?} is not described", self.service);
             return Err(SettingsError::Config(file.wrong(&key, what)));
         }
         let known = self.specs.iter().map(|spec| spec.name.clone()).collect();
@@ -185,7 +206,7 @@ impl Settings {
             let services = [other.name.clone(), spec.name.clone()];
             let described = file.and_then(|file| {
                 let services = &file.config.services;
-                let index = services.iter().position(|service| service.name == spec.name)?;
+                let index = services.iter().position(|service| service.spec.name == spec.name)?;
                 Some((file, index))
             });
             return Err(match described {
@@ -215,14 +236,27 @@ fn unknown_variable(name: &str, known: &[&str]) -> Option<String> {
     })
 }
 
-/// The built-in services, unless the file replaces them, and the services of the file. One with the
-/// name of a built-in service takes its place.
+/// The services that the file says are elsewhere.
+fn remotes(config: &Config) -> Vec<Remote> {
+    let remote = |described: &Described| {
+        let ServiceSpec { name, category, port, basis, .. } = described.spec.clone();
+        Some(Remote { name, category, port, basis, address: described.url.clone()? })
+    };
+    config.services.iter().filter_map(remote).collect()
+}
+
+/// The built-in services, unless the file replaces them, and the services of the file that are not
+/// elsewhere. One with the name of a built-in service takes its place.
 fn specs(config: &Config) -> Vec<ServiceSpec> {
     let mut specs = match config.catalogue {
         Catalogue::Extend => catalogue().to_vec(),
         Catalogue::Replace => Vec::new(),
     };
-    for described in &config.services {
+    for Described { spec: described, url, .. } in &config.services {
+        if url.is_some() {
+            specs.retain(|spec| spec.name != described.name);
+            continue;
+        }
         match specs.iter_mut().find(|spec| spec.name == described.name) {
             Some(spec) => spec.clone_from(described),
             None => specs.push(described.clone()),
@@ -311,6 +345,23 @@ mod tests {
         assert_eq!(extended[15].name, "billing");
         let replaced = format!("catalogue = \"replace\"\n{services}");
         assert_eq!(settle(Layer::default(), &replaced).unwrap().specs.len(), 2);
+    }
+
+    #[test]
+    fn service_elsewhere_replaces_a_built_in_one() {
+        let text = "[[service]]\nname = \"sports-data\"\nurl = \"http://10.0.0.7\"\n\
+                    category = \"data\"\n[[service]]\nname = \"far\"\nurl = \"http://far:1\"\n";
+        let settings = settle(Layer::default(), text).unwrap();
+        assert_eq!((settings.specs.len(), settings.remotes.len()), (14, 2));
+        let remote = &settings.remotes[0];
+        assert_eq!((&*remote.name, &*remote.category), ("sports-data", "data"));
+        assert_eq!(remote.address.to_string(), "http://10.0.0.7:80");
+        let own = "[server]\nservice = \"far\"\n";
+        let error = settle(Layer::default(), &format!("{own}{text}")).unwrap_err();
+        assert_eq!(
+            error,
+            "t.toml:2: server.service: the server's own service \"far\" is elsewhere"
+        );
     }
 
     #[test]

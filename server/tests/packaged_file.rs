@@ -26,4 +26,5 @@ fn example_in_the_packaged_file_is_sound() {
     fs::write(&path, format!("{settings}[[service]]{}", example.join("\n"))).unwrap();
     let settings = format!("{:?}", settings_of(Some(path)).unwrap());
     assert!(settings.contains("\"billing\""), "{settings}");
+    assert!(settings.contains("\"shipping\"") && settings.contains("10.0.0.7"), "{settings}");
 }

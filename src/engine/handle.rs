@@ -2,6 +2,8 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+#[cfg(feature = "service")]
+use std::sync::Weak;
 
 use crate::engine::meter::Meter;
 use crate::engine::timer::Timer;
@@ -67,6 +69,50 @@ impl MeterHandle {
     #[cfg(feature = "service")]
     pub(crate) fn is(&self, other: &Meter) -> bool {
         std::ptr::eq::<Meter>(&raw const **self, other)
+    }
+}
+
+/// A [`MeterHandle`] that keeps nothing alive.
+#[cfg(feature = "service")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WeakMeter(Option<HeldWeakly>);
+
+#[cfg(feature = "service")]
+#[derive(Clone, Debug)]
+enum HeldWeakly {
+    Static(&'static Meter),
+    Counted(Weak<Meter>),
+    OfTimer(Weak<Timer>),
+}
+
+#[cfg(feature = "service")]
+impl WeakMeter {
+    pub(crate) fn of(meter: &MeterHandle) -> Self {
+        Self(Some(match &meter.0 {
+            Held::Static(meter) => HeldWeakly::Static(meter),
+            Held::Counted(meter) => HeldWeakly::Counted(Arc::downgrade(meter)),
+            Held::OfTimer(timer) => HeldWeakly::OfTimer(Arc::downgrade(timer)),
+        }))
+    }
+
+    /// The meter, if it is still there.
+    pub(crate) fn upgrade(&self) -> Option<MeterHandle> {
+        Some(MeterHandle(match self.0.as_ref()? {
+            HeldWeakly::Static(meter) => Held::Static(meter),
+            HeldWeakly::Counted(meter) => Held::Counted(meter.upgrade()?),
+            HeldWeakly::OfTimer(timer) => Held::OfTimer(timer.upgrade()?),
+        }))
+    }
+
+    /// Whether it is the same meter, also after its end; or none, like the other.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(HeldWeakly::Static(a)), Some(HeldWeakly::Static(b))) => std::ptr::eq(*a, *b),
+            (Some(HeldWeakly::Counted(a)), Some(HeldWeakly::Counted(b))) => a.ptr_eq(b),
+            (Some(HeldWeakly::OfTimer(a)), Some(HeldWeakly::OfTimer(b))) => a.ptr_eq(b),
+            _ => false,
+        }
     }
 }
 

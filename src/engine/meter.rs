@@ -254,6 +254,17 @@ impl Meter {
         }
     }
 
+    /// A snapshot, and the moment of the meter's clock as of which it is.
+    #[cfg(feature = "service")]
+    pub(crate) fn snapshot_and_moment(&self) -> (Snapshot, Moment) {
+        loop {
+            let (mut snapshot, now) = (Snapshot::empty(), self.clock.now());
+            if self.read_into(&mut snapshot, now) {
+                return (snapshot, now);
+            }
+        }
+    }
+
     /// The figures as of `now`, a moment of `clock` that was read just before. They belong to a later
     /// moment if the meter has another clock, or if the clock has moved on too far since.
     #[cfg(feature = "service")]

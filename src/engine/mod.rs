@@ -70,6 +70,8 @@ mod timer;
 
 pub use self::diagnostics::{Diagnostics, copies, diagnostics};
 pub use self::distribution::{Distribution, SinceStart, TimerSnapshot};
+#[cfg(feature = "service")]
+pub(crate) use self::handle::WeakMeter;
 pub use self::handle::{MeterHandle, TimerHandle};
 pub use self::meter::{LocalMeter, Meter};
 pub use self::owned::{OwnedLocalMeter, OwnedTiming};

@@ -8,8 +8,8 @@ mod process;
 mod scrape;
 
 pub(crate) use scrape::{
-    EventSample, FamilySample, FigureSample, FigureValue, HttpSample, ProcessSample, Scrape,
-    ServiceSample, SystemSample,
+    EventSample, FamilySample, FigureSample, FigureValue, HttpSample, Labelled, ProcessSample,
+    Scrape, ServiceSample, SystemSample,
 };
 
 #[cfg(test)]

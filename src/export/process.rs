@@ -1,9 +1,9 @@
 //! The families of `/metrics` that show the process itself, in their order.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use super::exposition::{Family, Kind, Page};
-use super::scrape::{FigureSample, FigureValue, HttpSample, ProcessSample, SystemSample};
+use super::scrape::{FigureSample, FigureValue, HttpSample, Labelled, ProcessSample, SystemSample};
 
 const BUILD: Family = Family {
     name: "tickring_build",
@@ -136,10 +136,21 @@ pub(super) fn families(process: &ProcessSample, page: &mut Page<'_>) {
         match value {
             FigureValue::Counter(count) => page.family(&family(Kind::Counter)).sample(&[], count),
             FigureValue::Gauge(value) => page.family(&family(Kind::Gauge)).sample(&[], value),
+            FigureValue::Counters(values) => labelled(&family(Kind::Counter), values, page),
+            FigureValue::Gauges(values) => labelled(&family(Kind::Gauge), values, page),
         }
     }
     if let Some(system) = &process.system {
         system_families(system, page);
+    }
+}
+
+/// Writes a sample for each set of labels.
+fn labelled<T: Display>(family: &Family, values: &[Labelled<T>], page: &mut Page<'_>) {
+    let mut family = page.family(family);
+    for (labels, value) in values {
+        let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        family.sample(&labels, value);
     }
 }
 

@@ -82,11 +82,17 @@ pub(crate) struct FigureSample {
     pub(crate) value: FigureValue,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum FigureValue {
     Counter(u64),
     Gauge(f64),
+    /// A value for each set of labels.
+    Counters(Vec<Labelled<u64>>),
+    Gauges(Vec<Labelled<f64>>),
 }
+
+/// The labels of a sample, by name, and its value.
+pub(crate) type Labelled<T> = (Vec<(&'static str, String)>, T);
 
 /// What the system says about the process.
 #[derive(Debug)]

@@ -92,7 +92,7 @@ impl Registry {
     /// # Errors
     ///
     /// [`ServiceError::TooManyServices`] or [`ServiceError::TooManyEvents`] if a cap is reached,
-    /// and [`ServiceError::BadName`]. The registry is then as it was.
+    /// [`ServiceError::Elsewhere`] if the name is [reserved](Self::reserve), and [`ServiceError::BadName`]. The registry is then as it was.
     pub fn admit(
         &self,
         service: &str,
@@ -121,6 +121,9 @@ impl Registry {
                     return Err(Err(ServiceError::TooManyEvents { service, max }));
                 }
                 Some(known) => ServiceBuilder::unchanged(known),
+                None if services.is_reserved(service) => {
+                    return Err(Err(ServiceError::Elsewhere { service: service.into() }));
+                }
                 None if services.len() >= caps.max_services => {
                     return Err(Err(ServiceError::TooManyServices { max: caps.max_services }));
                 }

@@ -1,8 +1,9 @@
 //! From the services of a process to the consolidated document, in one pass and as of one moment.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::consolidated::{Consolidated, Entry, EntryDetails, EntryFigures, ErrorType, Outcome};
+use super::elsewhere::Elsewhere;
 use super::reading::{Moments, Reading};
 use super::values::ProcessingTime;
 use super::{RateBasis, Services, Timestamp, Unavailable};
@@ -57,6 +58,15 @@ impl Consolidated {
         }
         document.took(begun.elapsed());
         document
+    }
+
+    /// Adds services elsewhere.
+    pub(crate) fn add_elsewhere(&mut self, services: Vec<Elsewhere>, collecting: Collecting) {
+        let now = SystemTime::now();
+        for service in services {
+            let within = collecting.active_within.unwrap_or(usual(service.basis));
+            self.add(service.entry(now, within, collecting.details));
+        }
     }
 }
 

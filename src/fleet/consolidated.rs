@@ -59,8 +59,8 @@ pub(crate) struct EntryDetails {
 /// Why the figures of a service can't be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(dead_code)] // Only what is elsewhere can fail in each of these ways.
-pub(crate) enum ErrorType {
+#[non_exhaustive]
+pub enum ErrorType {
     /// It did not answer in time.
     Timeout,
     /// It can't be reached, or its answer can't be used.

@@ -93,6 +93,11 @@ pub enum ServiceError {
         /// How many values were to be given.
         asked: usize,
     },
+    /// The name belongs to a service whose figures are elsewhere.
+    Elsewhere {
+        /// The name.
+        service: String,
+    },
     /// The registry has as many services as may be registered on first sight.
     TooManyServices {
         /// The cap.
@@ -166,6 +171,9 @@ impl fmt::Display for ServiceError {
                 labels.len(),
                 labels.join(", ")
             ),
+            Self::Elsewhere { service } => {
+                write!(f, "service {service:?} is elsewhere: its events are not counted here")
+            }
             Self::TooManyServices { max } => {
                 write!(f, "the registry may have no more than {max} services")
             }

@@ -158,6 +158,34 @@ impl EventKind {
         }
     }
 
+    /// The event's figures as of a moment, which is `now` of `clock` if the event is on that clock. What a
+    /// source returns counts as of `now`, whatever its clock is.
+    pub(super) fn snapshot_near<'a>(
+        &'a self,
+        clock: &'a Clock,
+        now: Moment,
+    ) -> Result<(Snapshot, &'a Clock, Moment), Unavailable> {
+        let (meter, families) = match &self.figures {
+            FiguresFrom::Recorded { meter, families, .. } => (meter, families),
+            FiguresFrom::Source(source) => return Ok((source.ask(&self.name)?, clock, now)),
+        };
+        if !families.is_empty() {
+            let mut now = if meter.clock().is(clock) { now } else { meter.clock().now() };
+            loop {
+                if let Some(sum) = Read::sum(families, meter, now) {
+                    return Ok((sum.events, meter.clock(), now));
+                }
+                now = meter.clock().now();
+            }
+        }
+        let mut snapshot = Snapshot::empty();
+        if meter.clock().is(clock) && meter.read_into(&mut snapshot, now) {
+            return Ok((snapshot, clock, now));
+        }
+        let (snapshot, at) = meter.snapshot_and_moment();
+        Ok((snapshot, meter.clock(), at))
+    }
+
     /// Whether the event was registered on first sight, by [`Registry::admit`](super::Registry::admit),
     /// and nobody has described it. A service that only has such events was registered so as well.
     #[must_use]

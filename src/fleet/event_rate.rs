@@ -146,12 +146,7 @@ pub struct Timestamp(jiff::Timestamp);
 impl Timestamp {
     /// Now.
     pub(crate) fn now() -> Self {
-        Self::of(SystemTime::now())
-    }
-
-    /// A wall clock before the year -9999 or past 9999 reads as 1970.
-    fn of(time: SystemTime) -> Self {
-        Self(jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+        SystemTime::now().into()
     }
 
     /// The point in time that is this much earlier.
@@ -164,6 +159,20 @@ impl Timestamp {
     #[cfg(feature = "http")]
     pub(super) fn to_the_second(self) -> impl std::fmt::Display {
         jiff::Timestamp::from_second(self.0.as_second()).unwrap_or(self.0)
+    }
+
+    /// So many seconds after 1970. After the year 9999 it reads as 1970.
+    pub(super) fn from_unix(seconds: u64) -> Self {
+        let seconds = i64::try_from(seconds).unwrap_or(0);
+        let time = jiff::Timestamp::from_second(seconds);
+        Self(time.unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+    }
+}
+
+/// A time before the year -9999 or past 9999 reads as 1970.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
     }
 }
 
@@ -327,7 +336,7 @@ impl SeriesFigures {
             total: child.events.total(),
             events_in_window: child.events.events_in_window(),
             events_per_second: basis.rate(&child.events),
-            started_at: Timestamp::of(child.started_at),
+            started_at: child.started_at.into(),
             processing_time: processing_time(child.timed.as_ref()),
         }
     }
@@ -347,7 +356,8 @@ impl RateBasis {
     }
 }
 
-fn as_map<S: Serializer, T: Serialize>(
+/// Writes pairs as an object.
+pub(super) fn as_map<S: Serializer, T: Serialize>(
     entries: &[(String, T)],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

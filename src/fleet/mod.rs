@@ -5,7 +5,8 @@
 //! `admission` registers what nobody described, `forgetting` removes it when it is idle, `reading` reads
 //! all events of a service as of one moment (`read` has one event), `family` has the children of an event
 //! that has labels, `event_rate` makes the JSON document of that, and `consolidated` is the one of all
-//! services. `values` says how snapshots are written.
+//! services, with those that are `elsewhere`. `history` keeps the counts of minutes, hours and days.
+//! `values` says how snapshots are written.
 
 mod admission;
 mod builder;
@@ -15,12 +16,15 @@ mod collecting;
 #[cfg(feature = "http")]
 mod consolidated;
 mod description;
+#[cfg(feature = "http")]
+mod elsewhere;
 mod error;
 mod event;
 mod event_rate;
 mod examples;
 mod family;
 mod forgetting;
+mod history;
 #[cfg(any(feature = "metrics", feature = "tower"))]
 mod naming;
 mod read;
@@ -44,6 +48,10 @@ pub use self::catalogue::catalogue;
 pub(crate) use self::collecting::Collecting;
 #[cfg(feature = "http")]
 pub(crate) use self::consolidated::Consolidated;
+#[cfg(feature = "http")]
+pub use self::consolidated::ErrorType;
+#[cfg(feature = "http")]
+pub use self::elsewhere::{Elsewhere, ElsewhereFigures};
 pub use self::error::{RegistryError, ServiceError, Unavailable};
 pub use self::event::EventKind;
 #[cfg(feature = "http")]
@@ -59,6 +67,7 @@ pub use self::family::{Family, Series, TimedFamily};
 #[cfg(feature = "statsd")]
 pub(crate) use self::family::{KEYS_MAX, Keys};
 pub use self::forgetting::{Forgetting, NotForgotten};
+pub use self::history::{EventCounts, History, HistoryState, ServiceHistory};
 #[cfg(any(feature = "metrics", feature = "tower"))]
 pub(crate) use self::naming::Naming;
 #[cfg(feature = "http")]

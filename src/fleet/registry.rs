@@ -1,6 +1,6 @@
 //! The services of a process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{RegistryError, Service, ServiceBuilder, catalogue};
@@ -32,6 +32,8 @@ pub struct Services {
     /// For each name that was described, a service with all the events that it ever had. Those that
     /// come back go on from it.
     earlier: HashMap<String, Arc<Service>>,
+    /// The names of services that nobody may register on first sight.
+    reserved: HashSet<String>,
 }
 
 impl Registry {
@@ -182,6 +184,22 @@ impl Registry {
         self.change(|services| services.take(name))
     }
 
+    /// From now on, no service of one of these names is registered on first sight ([`admit`](Self::admit)).
+    /// Names that were reserved before are free again. Use it for services whose figures are elsewhere.
+    ///
+    /// ```
+    /// use tickring::{AutoRegister, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// registry.reserve(["elsewhere"]);
+    /// let error = registry.admit("elsewhere", None, AutoRegister::new()).unwrap_err();
+    /// assert_eq!(error.to_string(), "service \"elsewhere\" is elsewhere: its events are not counted here");
+    /// ```
+    pub fn reserve(&self, names: impl IntoIterator<Item = impl Into<String>>) {
+        let names = names.into_iter().map(Into::into).collect();
+        self.change(|services| services.reserved = names);
+    }
+
     /// The service of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<Service>> {
@@ -245,6 +263,10 @@ impl Services {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.in_order.is_empty()
+    }
+
+    pub(super) fn is_reserved(&self, name: &str) -> bool {
+        self.reserved.contains(name)
     }
 
     /// What a service of this name goes on from when it, or an event of it, comes back.

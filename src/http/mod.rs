@@ -6,6 +6,7 @@
 //! | `GET /api/v1/real-time-metrics` | all services in one document, as of one moment; with `series=1` also the last 60 seconds and durations |
 //! | `GET /api/v1/event-rate` | the figures of the listener's default service, or of `?service=NAME`; with `series=1` also the count of each of the last 60 seconds |
 //! | `GET /api/v1/services/NAME/event-rate` | the figures of a service |
+//! | `GET /api/v1/services/NAME/history` | the counts of a service's events by second, minute, hour and day, if the router has a [history](Router::history) |
 //! | `GET /api/v1/services` | all services; how much input was rejected, by reason, with the last examples; how the server is |
 //! | `DELETE /api/v1/services/NAME` | 403, unless the router [accepts events](Router::accept_events); then it forgets a service that was registered on first sight |
 //! | `POST /api/v1/services/NAME/events` | 403, unless the router [accepts events](Router::accept_events); then it records `{"event": NAME, "count": N}`, with `"duration_ms": MS` if the event is timed, or an array of such entries; if one entry is wrong, nothing is recorded |

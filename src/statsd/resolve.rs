@@ -41,6 +41,7 @@ pub(super) fn admit(
         ServiceError::TooManyServices { .. } | ServiceError::TooManyEvents { .. } => {
             RejectionReason::OverCap
         }
+        ServiceError::Elsewhere { .. } => RejectionReason::UnknownService,
         // The name is longer than a service's or an event's may be.
         _ => RejectionReason::Malformed,
     })?;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Request};
 use serde_json::{Value, json};
 use tickring::http::{Limits, Router};
-use tickring::{AutoRegister, Registry, RejectionReason, Rejections, Service};
+use tickring::{AutoRegister, RejectionReason, Rejections, Service};
 
 use crate::support::fleet;
 use crate::support::http::start;

@@ -1,10 +1,12 @@
 //! The consolidated document, as its two generations of clients read it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tickring::http::Router;
-use tickring::{AutoRegister, ManualClock, RateBasis, Registry, Service};
+use tickring::{
+    AutoRegister, Elsewhere, ElsewhereFigures, ErrorType, ManualClock, RateBasis, Registry, Service,
+};
 
 use crate::support::{fleet, router};
 
@@ -20,7 +22,7 @@ fn document(router: &Router, query: &str) -> Value {
 /// all ages.
 fn random_registry(chance: &mut fastrand::Rng) -> Registry {
     let (registry, clock) = (Registry::new(), ManualClock::new());
-    for number in 0..chance.usize(0..40) {
+    for number in 0..chance.usize(1..40) {
         let basis = if chance.bool() { RateBasis::Rolling } else { RateBasis::Lifetime };
         let category = *chance.choice(&["core", "data", "ai"]).unwrap();
         let service = Service::builder(format!("s{number}")).basis(basis).category(category);
@@ -288,4 +290,41 @@ fn registry_without_services_is_all_zeros() {
         "health_summary": { "healthy": 0, "unhealthy": 0, "total": 0, "health_percentage": 0.0 },
     });
     assert_eq!(document, expected);
+}
+
+#[test]
+fn services_elsewhere_are_shown_with_the_others() {
+    let registry = Registry::new();
+    registry.register(Service::from_catalogue("data-api").unwrap()).unwrap();
+    registry.get("data-api").unwrap().meter("request").unwrap().record_n(120);
+    let mut figures = ElsewhereFigures::default();
+    (figures.events_per_second, figures.total_events) = (2.5, 70);
+    figures.per_second = vec![1; 60];
+    let idle = Elsewhere::new("idle", Ok(figures.clone()));
+    figures.last_activity = Some(SystemTime::now() - Duration::from_secs(7));
+    let mut active = Elsewhere::new("weather-api", Ok(figures));
+    (active.category, active.response_time) = ("data".into(), Some(Duration::from_millis(12)));
+    let failed = |name: &str, kind| Elsewhere::new(name, Err((kind, "why".into())));
+    let all = vec![
+        active,
+        idle,
+        failed("late", ErrorType::Timeout),
+        failed("open", ErrorType::CircuitOpen),
+    ];
+    let router = Router::new(registry, "data-api").unwrap().elsewhere(move || all.clone());
+    let document = document(&router, "?series=1");
+    let entry = |index: usize| &document["api_metrics"][index];
+    let statuses: Vec<_> = (0..5).map(|index| entry(index)["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["active", "active", "inactive", "timeout", "error"]);
+    assert_same(document["events_per_second"].as_f64().unwrap(), 2.0 + 2.5);
+    let counts = ["api_calls_active", "inactive_apis", "error_apis", "total_apis"];
+    assert_eq!(counts.map(|key| document[key].as_u64().unwrap()), [2, 1, 2, 5]);
+    assert_eq!(document["data_sources_active"], json!(["weather-api"]));
+    assert_eq!(entry(1)["response_time_ms"], 12.0);
+    assert_eq!(entry(1)["per_second"], json!(vec![1; 60]));
+    assert_eq!(
+        (&entry(4)["error_type"], &entry(4)["error_message"]),
+        (&json!("circuit_open"), &json!("why"))
+    );
+    assert_eq!((&entry(3)["is_fallback"], &entry(3)["total_events"]), (&json!(true), &json!(0)));
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use tickring::http::Router;
-use tickring::{ManualClock, Registry, RejectionReason, Rejections, Service};
+use tickring::{History, ManualClock, Registry, RejectionReason, Rejections, Service};
 
 use crate::support::router;
 
@@ -34,6 +34,31 @@ fn json_of(router: &Router, method: &str, uri: &str, body: &'static str) -> (u16
 
 fn get(router: &Router, uri: &str) -> (u16, Value) {
     json_of(router, "GET", uri, "")
+}
+
+#[test]
+fn history_has_each_event_and_four_units() {
+    let registry = registry();
+    let router =
+        Router::new(registry.clone(), "admin-api").unwrap().history(History::new(registry.clone()));
+    registry.get("sports-data").unwrap().meter("api_call").unwrap().record_n(3);
+    let (status, document) = get(&router, "/api/v1/services/sports%2ddata/history");
+    assert_eq!((status, &document["service"]), (200, &json!("sports-data")));
+    assert_eq!(document["as_of"].as_str().map(|time| &time[19..]), Some(".000Z"), "whole seconds");
+    let events = document["events"].as_object().unwrap();
+    assert_eq!(events.keys().collect::<Vec<_>>(), ["api_call", "data_fetch"]);
+    for (unit, length) in [("seconds", 60), ("minutes", 60), ("hours", 24), ("days", 30)] {
+        let counts = events["api_call"][unit].as_array().unwrap();
+        assert_eq!((counts.len(), counts[0].is_null()), (length, true), "{unit}");
+        assert_eq!(counts.iter().filter_map(Value::as_u64).sum::<u64>(), 3, "{unit}");
+    }
+    // Its source fails, so nothing is known of it.
+    let (status, document) = get(&router, "/api/v1/services/data-api/history");
+    assert_eq!((status, &document["events"]["request"]["days"][29]), (200, &Value::Null));
+    assert_eq!(get(&router, "/api/v1/services/nobody/history").0, 404);
+    let (status, document) = get(&self::router(), "/api/v1/services/sports-data/history");
+    assert_eq!((status, document["error"].as_str()), (404, Some("no history is kept here")));
+    assert_eq!(json_of(&router, "POST", "/api/v1/services/sports-data/history", "").0, 405);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The configuration file: what it may contain, and errors that say where it is wrong.
 
+mod collector;
 mod error;
+mod service;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,8 +16,11 @@ use serde::de::{self, Deserializer, Visitor};
 use serde_path_to_error::Segment;
 use tickring::{ServiceError, ServiceSpec};
 
+pub use self::collector::CollectorKeys;
 pub use self::error::ConfigError;
 pub(crate) use self::error::What;
+pub use self::service::Described;
+pub use crate::collector::Address;
 use crate::http_keys::HttpKeys;
 pub use crate::log::LogFormat;
 use crate::place::PathSegment::{self, Index, Key};
@@ -34,9 +39,11 @@ pub struct Config {
     pub http: HttpKeys,
     /// The table `[statsd]`.
     pub statsd: StatsdKeys,
+    /// The table `[collector]`.
+    pub collector: CollectorKeys,
     /// The tables `[[service]]`.
     #[serde(rename = "service")]
-    pub services: Vec<ServiceSpec>,
+    pub services: Vec<Described>,
 }
 
 /// Whether the built-in services are served as well.
@@ -61,6 +68,8 @@ pub struct ServerKeys {
     pub service: Option<String>,
     /// Whether each service's own port is opened as well.
     pub service_ports: Option<bool>,
+    /// The file that keeps the history over a restart.
+    pub state: Option<PathBuf>,
     /// The form of the log's lines.
     pub log_format: Option<LogFormat>,
 }
@@ -191,12 +200,17 @@ impl File {
             Err((key, error)) => return Err(misread(path, &text, key.as_ref(), error)),
         };
         let file = Self { path: path.into(), text, config };
-        for (index, service) in file.config.services.iter().enumerate() {
+        for (index, described) in file.config.services.iter().enumerate() {
+            let service = &described.spec;
             if let Err(error) = service.check() {
                 let key = key_of(service, &error);
                 return Err(file.wrong(&[Key("service"), Index(index), Key(key)], error));
             }
-            if file.config.services[..index].iter().any(|other| other.name == service.name) {
+            if described.url.is_some() && described.has_events {
+                let what = "the events of a service elsewhere are its own: leave this out";
+                return Err(file.wrong(&[Key("service"), Index(index), Key("events")], what));
+            }
+            if file.config.services[..index].iter().any(|other| other.spec.name == service.name) {
                 let what = format!("there is already a service {:?}", service.name);
                 return Err(file.wrong(&[Key("service"), Index(index), Key("name")], what));
             }
@@ -257,165 +271,4 @@ fn misread(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config, String> {
-        let parsed = File::parse(Path::new("t.toml"), text.into());
-        parsed.map(|file| file.config).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn every_key_is_read() {
-        let config = parse(
-            r#"
-            catalogue = "replace"
-
-            [server]
-            listen = "[::1]:8003"
-            service = "billing"
-            service_ports = true
-            log_format = "json"
-
-            [http]
-            allowed_hosts = ["metrics.example.com"]
-            max_connections = 100
-            idle_timeout = 120
-            drain_delay = 2.5
-
-            [statsd]
-            udp = ":9125"
-            tcp = "localhost:9125"
-            unix = "/run/tickring/statsd.sock"
-            unix_stream = "@tickring"
-            ignore = ["datadog.", "jvm."]
-            forget_after = "30m"
-            rename = { "envoy." = "edge." }
-            auto_register = true
-            max_services = 20
-            max_events = 10
-
-            [[service]]
-            name = "billing"
-            port = 9001
-            category = "core"
-            basis = "lifetime"
-            events = ["invoice", "reminder"]
-            timed = ["invoice"]
-            labels = { invoice = ["country", "plan"] }
-            label_sets = { invoice = 1000 }
-            retire_after_seconds = 600
-            "#,
-        )
-        .unwrap();
-        assert_eq!(config.catalogue, Catalogue::Replace);
-        assert_eq!(config.server.listen, Some("[::1]:8003".parse().unwrap()));
-        assert_eq!(config.http.allowed_hosts.unwrap()[0].0, "metrics.example.com");
-        assert_eq!(config.http.drain_delay, "2.5".parse().ok());
-        assert_eq!(config.statsd.udp, Some(Udp::On("0.0.0.0:9125".parse().unwrap())));
-        assert_eq!(config.statsd.tcp, Some("127.0.0.1:9125".parse().unwrap()));
-        assert_eq!(config.statsd.rename["envoy."], "edge.");
-        assert_eq!(config.statsd.forget_after, Some(Duration::from_secs(1800)));
-        assert_eq!(config.server.log_format, Some(LogFormat::Json));
-        assert_eq!(config.services[0].events, ["invoice", "reminder"]);
-        assert_eq!(config.services[0].labels["invoice"], ["country", "plan"]);
-        assert_eq!(config.services[0].label_sets["invoice"], 1000);
-        assert_eq!(parse("[statsd]\nudp = false").unwrap().statsd.udp, Some(Udp::Off));
-        assert!(parse("").unwrap().services.is_empty());
-    }
-
-    /// Each error names file, line and key, and says what would be right.
-    #[test]
-    fn errors_say_what_is_wrong_and_where() {
-        let service = "[[service]]\nname = \"a\"\nevents = [\"x\"]\n";
-        for (text, expected) in [
-            ("a = ", "t.toml:1: "),
-            ("\n[server\n", "t.toml:2: "),
-            (r#""a\nb" = 1"#, r"t.toml:1: a\nb: unknown field `a, b`, expected one of"),
-            ("\n[server]\nlistne = 1", "t.toml:3: server.listne: unknown field `listne`, expected"),
-            (
-                "[server]\nlisten = \"x\"",
-                "t.toml:2: server.listen: invalid value: string \"x\", expected an address such as",
-            ),
-            (
-                "[server]\nlog_format = \"xml\"",
-                "t.toml:2: server.log_format: unknown variant `xml`",
-            ),
-            (
-                "[statsd]\nforget_after = \"1\"",
-                "t.toml:2: statsd.forget_after: invalid value: string \"1\", expected a duration",
-            ),
-            ("[server]\nlisten = 8003", "t.toml:2: server.listen: invalid type: integer `8003`"),
-            ("[server]\nservice_ports = 1", "t.toml:2: server.service_ports: invalid type"),
-            (
-                "[http]\ndrain_delay = -1",
-                "t.toml:2: http.drain_delay: a time is a number of seconds from 0",
-            ),
-            (
-                "[http]\nallowed_hosts = [\"a.example:80\"]",
-                "t.toml:2: http.allowed_hosts[0]: \"a.example:80\": a host is a name or an address",
-            ),
-            ("[http]\nmax_connections = 0", "t.toml:2: http.max_connections: invalid value"),
-            (
-                "[statsd]\nudp = true",
-                "t.toml:2: statsd.udp: invalid value: boolean `true`, expected an address such as",
-            ),
-            ("[statsd]\nudp = \"x\"", "t.toml:2: statsd.udp: invalid value: string \"x\""),
-            ("[statsd]\nmax_events = -1", "t.toml:2: statsd.max_events: invalid value"),
-            ("catalogue = \"both\"", "t.toml:1: catalogue: unknown variant `both`"),
-            ("\ncatalogue = \"replace\"", "t.toml:2: catalogue: there is no [[service]]"),
-            ("[[service]]\nname = \"a\"\n", "t.toml:1: service[0]: missing field `events`"),
-            (
-                &format!("{service}port = 70000"),
-                "t.toml:4: service[0].port: invalid value: integer `70000`, expected u16",
-            ),
-            (
-                &format!("{service}basis = \"daily\""),
-                "t.toml:4: service[0].basis: unknown variant `daily`",
-            ),
-            (&format!("{service}ports = 1"), "t.toml:4: service[0].ports: unknown field `ports`"),
-            (
-                &format!("{service}\n{service}"),
-                "t.toml:6: service[1].name: there is already a service \"a\"",
-            ),
-            (
-                &format!("{service}timed = [\"y\"]"),
-                "t.toml:4: service[0].timed: unknown event \"y\": service \"a\" has: x",
-            ),
-            (
-                &format!("{service}labels = {{ y = [\"k\"] }}"),
-                "t.toml:4: service[0].labels: unknown event \"y\": service \"a\" has: x",
-            ),
-            (
-                &format!("{service}labels = {{ x = [\"le\"] }}"),
-                "t.toml:4: service[0].labels: bad label \"le\" of event \"x\" of service \"a\": it is reserved",
-            ),
-            (
-                &format!("{service}label_sets = {{ y = 1 }}"),
-                "t.toml:4: service[0].label_sets: unknown event \"y\"",
-            ),
-            (
-                "[[service]]\nevents = [\"x\"]\nname = \"a b\"",
-                "t.toml:3: service[0].name: bad name \"a b\"",
-            ),
-            (
-                "[[service]]\nname = \"a\"\nevents = []",
-                "t.toml:3: service[0].events: service \"a\" has no events",
-            ),
-            (
-                "[[service]]\nname = \"a\"\nevents = [\n\"x\",\n\"x\"]",
-                "t.toml:3: service[0].events: service \"a\" names event \"x\" twice",
-            ),
-            (
-                "[[service]]\nname = \"a\"\nevents = [\"x\", \"y/z\"]",
-                "t.toml:3: service[0].events: bad name \"y/z\"",
-            ),
-        ] {
-            let error = parse(text).unwrap_err();
-            assert!(error.starts_with(expected), "{text}\n{error}\nexpected: {expected}");
-            assert_eq!(error.lines().count(), 1, "{error}");
-        }
-        let error = File::read(Path::new("no/such/file")).unwrap_err().to_string();
-        assert!(error.starts_with("no/such/file: No such file"), "{error}");
-    }
-}
+mod tests;

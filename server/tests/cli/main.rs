@@ -2,6 +2,7 @@
 
 mod http;
 mod program;
+mod state;
 mod troubles;
 
 use std::fs;

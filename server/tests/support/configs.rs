@@ -10,8 +10,9 @@ pub(crate) fn check(bytes: &[u8]) {
         Ok(file) => {
             let services = &file.config.services;
             for (index, service) in services.iter().enumerate() {
-                service.check().unwrap();
-                assert!(services[..index].iter().all(|other| other.name != service.name));
+                service.spec.check().unwrap();
+                let name = &service.spec.name;
+                assert!(services[..index].iter().all(|other| other.spec.name != *name));
             }
         }
         Err(error) => {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::router::Router;
-use crate::export::FigureValue;
+use crate::export::{FigureValue, Labelled};
+use crate::fleet::Elsewhere;
 
 impl Router {
     /// Adds a check of a part of the program that must work, for example a listener. While one
@@ -90,4 +91,87 @@ impl Router {
         program.add(name, help, move || Some(FigureValue::Counter(read())));
         self
     }
+
+    /// Adds a gauge that has a value for each of several things, which labels tell apart: pairs of a name
+    /// and a value. It is left out while there are none. The rest is as with [`gauge`](Self::gauge).
+    ///
+    /// ```
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap().gauges(
+    ///     "shop_queue_jobs",
+    ///     "Jobs that wait, by queue.",
+    ///     || vec![(vec![("queue", "orders".into())], 3.0)],
+    /// );
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`gauge`](Self::gauge) does.
+    #[must_use]
+    pub fn gauges(
+        mut self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> Vec<(Vec<(&'static str, String)>, f64)> + Send + Sync + 'static,
+    ) -> Self {
+        let program = &mut Arc::make_mut(&mut self.options).program;
+        program.add(name, help, move || some(read()).map(FigureValue::Gauges));
+        self
+    }
+
+    /// Adds a counter that has a value for each of several things, as [`gauges`](Self::gauges) adds a gauge.
+    ///
+    /// ```
+    /// use tickring::{Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap().counters(
+    ///     "shop_retries",
+    ///     "Jobs that were tried again, by queue.",
+    ///     || vec![(vec![("queue", "orders".into())], 7)],
+    /// );
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`gauge`](Self::gauge) does.
+    #[must_use]
+    pub fn counters(
+        mut self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> Vec<(Vec<(&'static str, String)>, u64)> + Send + Sync + 'static,
+    ) -> Self {
+        let program = &mut Arc::make_mut(&mut self.options).program;
+        program.add(name, help, move || some(read()).map(FigureValue::Counters));
+        self
+    }
+}
+
+impl Router {
+    /// Shows services elsewhere in `/api/v1/real-time-metrics`, after those of the registry. `read` returns
+    /// what is known of them: it is called for each such document, on the thread that makes it, so it
+    /// should not block.
+    ///
+    /// ```
+    /// use hyper::Request;
+    /// use tickring::{Elsewhere, ErrorType, Registry, http::Router};
+    ///
+    /// let router = Router::new(Registry::from_catalogue(), "data-api").unwrap().elsewhere(|| {
+    ///     vec![Elsewhere::new("shipping", Err((ErrorType::Timeout, "no answer within 2s".into())))]
+    /// });
+    /// let request = Request::get("/api/v1/real-time-metrics").body(bytes::Bytes::new()).unwrap();
+    /// assert!(router.answer(&request).status().is_success());
+    /// ```
+    #[must_use]
+    pub fn elsewhere(mut self, read: impl Fn() -> Vec<Elsewhere> + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.options).program.set_elsewhere(read);
+        // Those of the clones so far show others.
+        self.documents = Arc::default();
+        self
+    }
+}
+
+fn some<T>(values: Vec<Labelled<T>>) -> Option<Vec<Labelled<T>>> {
+    (!values.is_empty()).then_some(values)
 }

@@ -162,6 +162,7 @@ impl Router {
             Route::EventRate => self.event_rate(query.service.as_deref(), showing),
             Route::EventRateOf(name) => self.event_rate(Some(&name), showing),
             Route::Events(name) => self.events(&name, request.body()),
+            Route::History(name) => self.history_of(&name),
             Route::Health => self.health(),
             Route::Live => Ok(json(StatusCode::OK, &ProbeStatus::of("live"))),
             Route::Ready => Ok(self.ready()),

@@ -42,6 +42,7 @@ impl Router {
                 Wanted::RealTime { series: query.series }
             }
             Route::Front if !wants_html(headers) => Wanted::Table,
+            Route::History(name) => Wanted::History(name.clone()),
             Route::Discovery => {
                 Wanted::Discovery { here, authority: authority(request).map(str::to_owned) }
             }
@@ -85,6 +86,7 @@ impl Router {
             Wanted::Services => Ok(self.services()),
             Wanted::RealTime { series } => Ok(self.real_time(*series)),
             Wanted::Table => Ok(self.table()),
+            Wanted::History(name) => self.history_of(name),
             Wanted::Discovery { authority, .. } => Ok(self.discovery(authority.as_deref())),
             Wanted::Metrics(wanted) => self.metrics(wanted),
         }
@@ -109,6 +111,18 @@ impl Router {
         // This fails only for a map whose keys aren't text, and no document has one.
         serde_json::to_writer(&mut pieces, value).expect("serialisable");
         self.long("application/json", pieces)
+    }
+
+    pub(super) fn history_of(&self, name: &str) -> Result<Answer, Refusal> {
+        self.named(Some(name))?;
+        let Some(history) = &self.options.history else {
+            let why = "no history is kept here";
+            return Err(Refusal::new(StatusCode::NOT_FOUND, why));
+        };
+        // The service may have gone meanwhile.
+        let history = history.of(name);
+        let history = history.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "unknown service"));
+        Ok(self.long_json(&history?))
     }
 
     pub(super) fn services(&self) -> Answer {
@@ -141,8 +155,10 @@ impl Router {
         let system = sample.system.as_ref();
         #[allow(clippy::cast_precision_loss)] // Above 2^53 the last digits don't matter.
         let figure = |figure: &FigureSample| match figure.value {
-            FigureValue::Gauge(value) => (figure.name, value),
-            FigureValue::Counter(count) => (figure.name, count as f64),
+            FigureValue::Gauge(value) => Some((figure.name, value)),
+            FigureValue::Counter(count) => Some((figure.name, count as f64)),
+            // The documents of all services show what these tell.
+            FigureValue::Gauges(_) | FigureValue::Counters(_) => None,
         };
         ServerStatus {
             version: sample.version,
@@ -154,7 +170,7 @@ impl Router {
             connections_limit: sample.http.as_ref().map(|http| http.limit),
             resident_bytes: system.map(|system| system.resident_bytes),
             cpu_seconds: system.map(|system| seconds(system.cpu)),
-            figures: sample.program.iter().map(figure).collect(),
+            figures: sample.program.iter().filter_map(figure).collect(),
         }
     }
 
@@ -174,7 +190,10 @@ impl Router {
     fn consolidated(&self, details: bool) -> Consolidated {
         let active_within = self.options.active_within;
         let services = self.options.registry.services();
-        Consolidated::of(&services, Collecting { active_within, details })
+        let collecting = Collecting { active_within, details };
+        let mut document = Consolidated::of(&services, collecting);
+        document.add_elsewhere(self.options.program.elsewhere(), collecting);
+        document
     }
 
     pub(super) fn metrics(&self, wanted: &WantedMetrics) -> Result<Answer, Refusal> {

@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::export::{FigureSample, FigureValue};
+use crate::fleet::Elsewhere;
 
 /// The checks and figures of the program around a router.
 #[derive(Clone, Default)]
 pub(super) struct Program {
     checks: Vec<(&'static str, Check)>,
     figures: Vec<Figure>,
+    elsewhere: Option<Arc<dyn Fn() -> Vec<Elsewhere> + Send + Sync>>,
 }
 
 type Check = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -43,6 +45,18 @@ impl Program {
             Some(FigureSample { name: figure.name, help: figure.help, value })
         };
         self.figures.iter().filter_map(read).collect()
+    }
+
+    /// What is known of services elsewhere now.
+    pub(super) fn elsewhere(&self) -> Vec<Elsewhere> {
+        self.elsewhere.as_ref().map(|read| read()).unwrap_or_default()
+    }
+
+    pub(super) fn set_elsewhere(
+        &mut self,
+        read: impl Fn() -> Vec<Elsewhere> + Send + Sync + 'static,
+    ) {
+        self.elsewhere = Some(Arc::new(read));
     }
 
     pub(super) fn check(

@@ -10,6 +10,7 @@ pub(crate) enum Route {
     RealTime,
     EventRate,
     EventRateOf(String),
+    History(String),
     Events(String),
     Services,
     Service(String),
@@ -23,7 +24,7 @@ pub(crate) enum Route {
 
 impl Route {
     /// All paths, with the variable part as NAME.
-    pub(crate) const ALL: [&'static str; 13] = [
+    pub(crate) const ALL: [&'static str; 14] = [
         "/",
         "/api/v1/real-time-metrics",
         "/api/v1/event-rate",
@@ -31,6 +32,7 @@ impl Route {
         "/api/v1/services/NAME",
         "/api/v1/services/NAME/event-rate",
         "/api/v1/services/NAME/events",
+        "/api/v1/services/NAME/history",
         "/health",
         "/health/live",
         "/health/ready",
@@ -66,6 +68,7 @@ impl Route {
                     None if !name.is_empty() => Self::Service(name),
                     Some("event-rate") => Self::EventRateOf(name),
                     Some("events") => Self::Events(name),
+                    Some("history") => Self::History(name),
                     _ => return None,
                 }
             }
@@ -82,12 +85,13 @@ impl Route {
             Self::Service(_) => 4,
             Self::EventRateOf(_) => 5,
             Self::Events(_) => 6,
-            Self::Health => 7,
-            Self::Live => 8,
-            Self::Ready => 9,
-            Self::Metrics => 10,
-            Self::Discovery => 11,
-            Self::Description => 12,
+            Self::History(_) => 7,
+            Self::Health => 8,
+            Self::Live => 9,
+            Self::Ready => 10,
+            Self::Metrics => 11,
+            Self::Discovery => 12,
+            Self::Description => 13,
         }]
     }
 

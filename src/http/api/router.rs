@@ -10,7 +10,7 @@ use super::program::Program;
 use super::response::Answer;
 use super::wanted::Wanted;
 use crate::export::discovery::Listening;
-use crate::fleet::{Registry, RegistryError, Rejections};
+use crate::fleet::{History, Registry, RegistryError, Rejections};
 use crate::http::Limits;
 use crate::http::counters::Running;
 
@@ -59,6 +59,7 @@ pub(super) struct Options {
     pub(super) registry: Registry,
     pub(super) limits: Limits,
     pub(super) rejections: Option<Rejections>,
+    pub(super) history: Option<History>,
     pub(super) rates: bool,
     pub(super) program: Program,
     pub(super) allowed_hosts: Option<Vec<String>>,
@@ -102,6 +103,7 @@ impl Router {
             registry,
             limits,
             rejections: None,
+            history: None,
             rates: true,
             program: Program::default(),
             allowed_hosts: None,
@@ -176,6 +178,26 @@ impl Router {
     pub fn rejections(mut self, rejections: Rejections) -> Self {
         Arc::make_mut(&mut self.options).rejections = Some(rejections);
         // Those of the clones so far show other counts.
+        self.documents = Arc::default();
+        self
+    }
+
+    /// Serves the history of services. Somebody has to [roll](History::roll) it at least once a minute.
+    ///
+    /// ```
+    /// use hyper::{Request, StatusCode};
+    /// use tickring::{History, Registry, http::Router};
+    ///
+    /// let registry = Registry::from_catalogue();
+    /// let history = History::new(registry.clone());
+    /// let router = Router::new(registry, "data-api").unwrap().history(history);
+    /// let request = Request::get("/api/v1/services/data-api/history").body(bytes::Bytes::new()).unwrap();
+    /// assert_eq!(router.answer(&request).status(), StatusCode::OK);
+    /// ```
+    #[must_use]
+    pub fn history(mut self, history: History) -> Self {
+        Arc::make_mut(&mut self.options).history = Some(history);
+        // Those of the clones so far show another history.
         self.documents = Arc::default();
         self
     }

@@ -10,6 +10,7 @@ pub(super) enum Wanted {
     Services,
     RealTime { series: bool },
     Table,
+    History(String),
     Discovery { here: Option<SocketAddr>, authority: Option<String> },
     Metrics(WantedMetrics),
 }
