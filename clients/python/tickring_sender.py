@@ -635,8 +635,10 @@ def _flush_before_a_pools_worker_ends(pool):
         return
 
     def end(*args, **kwargs):
-        _end()
-        return ends(*args, **kwargs)
+        try:
+            _end()
+        finally:
+            ends(*args, **kwargs)
 
     end._end = True
     pool.Worker._do_exit = end
