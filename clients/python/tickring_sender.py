@@ -472,6 +472,13 @@ class Service:
 
     def record(self, event, count=1, duration=None):
         """Counts ``count`` events, each of which took ``duration`` seconds, if that is known."""
+        if duration is None and type(count) is int and count == 1 and isinstance(event, str):
+            # Most calls, in as few steps as can be.
+            state = self._states.get(_getpid())
+            single = None if state is None else state.singles.get(event)
+            if single is not None and state.holder:
+                single.step()
+                return
         count, duration = _count(count), _duration(duration)
         if count is None or duration is _NONSENSE or not isinstance(event, str):
             self._refused.step()
@@ -535,6 +542,7 @@ class _Timed:
         self._service.record(self._event, duration=time.perf_counter() - self._start)
 
 
+_getpid = os.getpid
 _NONSENSE = object()
 _FOR_EVER = float("inf")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")

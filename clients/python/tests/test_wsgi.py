@@ -100,6 +100,7 @@ def test_in_flask():
 
     app.wsgi_app = metered = tickring.wsgi.MeterMiddleware(app.wsgi_app, metrics, endpoints=True)
     client = app.test_client()
-    assert [client.get(path, buffered=True).status_code for path in ["/items/1", "/items/0", "/none"]] == [200, 500, 404]
+    statuses = [client.get(path, buffered=True).status_code for path in ("/items/1", "/items/0", "/none")]
+    assert statuses == [200, 500, 404]
     assert outcomes(metered) == (3, {"2xx": 1, "4xx": 1, "5xx": 1}, {"items_int_id": 2, "unmatched": 1})
     assert client.get("/api/v1/event-rate").json["total_events"] == 3
