@@ -7,6 +7,7 @@ import pytest
 
 import tickring
 import tickring.asgi
+import tickring.wsgi
 
 
 def outcomes(middleware):
@@ -197,6 +198,47 @@ def test_the_endpoints_answer_and_do_not_count():
     # A service's own path stays its own.
     assert call(metered, {"path": "/api/v1/services"})[1]["body"] == b"x"
     assert outcomes(metered)[0] == 2
+
+
+def test_the_servers_figures_where_they_can_be_had():
+    import http.server
+    import threading
+
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(b'{"total_events":77}')
+
+        def log_message(self, *_):
+            pass
+
+    metrics = tickring.APIMetrics()
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as there:
+        threading.Thread(target=there.serve_forever, daemon=True).start()
+        url = "http://127.0.0.1:%d" % there.server_port
+        endpoints = tickring.asgi.Endpoints(metrics, url)
+        in_wsgi = tickring.wsgi.Endpoints(metrics, url)
+        rate = {"path": "/api/v1/event-rate", "query_string": b"series=1"}
+        head, sent = call(endpoints, rate)
+        assert (json.loads(sent["body"]), dict(head["headers"])[b"tickring-figures"]) == (
+            {"total_events": 77}, b"server")
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/v1/event-rate"}
+        assert json.loads(in_wsgi(environ, lambda *_: None)[0]) == {"total_events": 77}
+        assert dict(call(endpoints, {"path": "/health"})[0]["headers"])[b"tickring-figures"] == b"process"
+        there.shutdown()
+    assert asked == ["/api/v1/services/data-api/event-rate?series=1",
+                     "/api/v1/services/data-api/event-rate"]
+    for _ in range(2):
+        head, sent = call(endpoints, rate)
+        assert json.loads(sent["body"])["total_events"] == 0
+        assert dict(head["headers"])[b"tickring-figures"] == b"process"
+    with pytest.raises(ValueError, match="no URL"):
+        tickring.asgi.Endpoints(metrics, "127.0.0.1:8003")
 
 
 def test_it_is_an_application_of_its_own():

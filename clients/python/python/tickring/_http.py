@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
+import time
+import urllib.error
+import urllib.request
 import zlib
 from typing import Any
 
@@ -20,6 +23,13 @@ PATHS = frozenset(
 )
 
 OUTCOMES = ("1xx", "2xx", "3xx", "4xx", "5xx", "failed", "cancelled", "cut_short", "websocket")
+
+# How long a server is waited for, and how long it is left alone after it has failed; in seconds.
+SERVER_TIMEOUT = 0.3
+SERVER_PAUSE = 5.0
+
+# The header that says whose figures an answer has.
+WHOSE = "tickring-figures"
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -90,11 +100,39 @@ class Requests:
 def answer(service: Service, method: str, path: str, query: str, headers: Any) -> Answer:
     """The crate's own answer. Where that can't be had, the service has other work to do: 503."""
     try:
-        return service.answer(
+        status, answered, body = service.answer(
             method, path, query, headers.get("accept"), headers.get("accept-encoding")
         )
+        return status, [*answered, (WHOSE, "process")], body
     except ValueError as error:
         return 400, [("content-type", "text/plain; charset=utf-8")], str(error).encode()
     except Exception as error:
         _LOG.exception("no figures of %s", service.name)
         return 503, [("content-type", "text/plain; charset=utf-8")], str(error).encode()
+
+
+class Server:
+    """A `tickring serve` that has the sums of all processes of a service."""
+
+    def __init__(self, url: str, service: Service) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"server={url!r} is no URL: one is http://HOST:PORT")
+        self._url = "%s/api/v1/services/%s/event-rate" % (url.rstrip("/"), service.name)
+        self._pause_until = 0.0
+
+    def ask(self, query: str) -> Answer | None:
+        """The server's event-rate document, or nothing if it can't be had. Waits, but not for long, and not
+        for a server that has just failed."""
+        if time.monotonic() < self._pause_until:
+            return None
+        try:
+            with urllib.request.urlopen(
+                self._url + ("?" + query if query else ""), timeout=SERVER_TIMEOUT
+            ) as answered:
+                headers = [("content-type", answered.headers["content-type"]),
+                           ("cache-control", "no-store"), (WHOSE, "server")]
+                return answered.status, headers, answered.read()
+        except (OSError, ValueError) as error:
+            self._pause_until = time.monotonic() + SERVER_PAUSE
+            _LOG.warning("the figures are this process's own: %s: %s", self._url, error)
+            return None

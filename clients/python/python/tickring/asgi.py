@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any
 
-from ._http import PATHS, Requests, answer
+from ._http import PATHS, Requests, Server, answer
 from ._services import Service
 
 __all__ = ["Endpoints", "MeterMiddleware", "router"]
@@ -38,7 +38,7 @@ class MeterMiddleware:
     requests without a route as ``unmatched``. Both are in ``/metrics`` of the service.
 
     With ``endpoints`` it also answers ``/api/v1/event-rate``, ``/health`` and ``/metrics``. These requests
-    don't count.
+    don't count. ``server`` is that of `Endpoints`.
 
     Middleware closer to the application than this one may answer before there is a route. So add this one
     first: what is added last comes first.
@@ -52,10 +52,11 @@ class MeterMiddleware:
         event: str | None = None,
         routes: int = 100,
         endpoints: bool = False,
+        server: str | None = None,
     ) -> None:
         self.app = app
         self.requests = Requests(service, event, routes)
-        self._endpoints = Endpoints(service) if endpoints else None
+        self._endpoints = Endpoints(service, server) if endpoints else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -157,10 +158,15 @@ def _route(scope: Scope) -> str | None:
 class Endpoints:
     """An ASGI application that answers ``/api/v1/event-rate``, ``/health``, ``/health/live``,
     ``/health/ready`` and ``/metrics`` for the service, as the crate's server does. To mount in another
-    one, or to serve on a port of its own."""
+    one, or to serve on a port of its own.
 
-    def __init__(self, service: Service) -> None:
+    With ``server``, the URL of a ``tickring serve`` that the service forwards to, ``/api/v1/event-rate`` has
+    the server's figures, which are those of all processes. Where the server can't be had within 0.3 s, the
+    figures are this process's own. The header ``Tickring-Figures`` says which: ``server`` or ``process``."""
+
+    def __init__(self, service: Service, server: str | None = None) -> None:
         self._service = service
+        self._server = Server(server, service) if server else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -177,9 +183,8 @@ class Endpoints:
             path = path[len(root):]
         headers = {key.decode("latin-1").lower(): value.decode("latin-1")
                    for key, value in scope["headers"]}
-        status, answered, body = self.answer(
-            scope["method"], path, scope.get("query_string", b"").decode("latin-1"), headers
-        )
+        query = scope.get("query_string", b"").decode("latin-1")
+        status, answered, body = await self.answer(scope["method"], path, query, headers)
         await send({
             "type": "http.response.start",
             "status": status,
@@ -187,10 +192,14 @@ class Endpoints:
         })
         await send({"type": "http.response.body", "body": body})
 
-    def answer(self, method: str, path: str, query: str, headers: Any) -> tuple[int, Any, bytes]:
+    async def answer(self, method: str, path: str, query: str, headers: Any) -> tuple[int, Any, bytes]:
         if path not in PATHS:
             return 404, [("content-type", "application/json")], (
                 b'{"error":"unknown path: known are ' + ", ".join(sorted(PATHS)).encode() + b'"}')
+        if self._server is not None and (method, path) == ("GET", "/api/v1/event-rate"):
+            answered = await asyncio.to_thread(self._server.ask, query)
+            if answered is not None:
+                return answered
         return answer(self._service, method, path, query, headers)
 
 
@@ -201,16 +210,16 @@ def _with_length(headers: Any, body: bytes, method: str) -> list[tuple[bytes, by
     return encoded
 
 
-def router(service: Service) -> Any:
+def router(service: Service, server: str | None = None) -> Any:
     """The same as a FastAPI router, for ``app.include_router``: the paths are in the application's own
     OpenAPI document."""
     from fastapi import APIRouter, Request, Response
 
-    endpoints = Endpoints(service)
+    endpoints = Endpoints(service, server)
     made = APIRouter(tags=["tickring"])
 
     async def endpoint(request: Request) -> Response:
-        status, headers, body = endpoints.answer(
+        status, headers, body = await endpoints.answer(
             request.method, request.scope["route"].path, request.url.query, request.headers
         )
         return Response(body, status, dict(headers))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Any
 
-from ._http import PATHS, Requests, answer
+from ._http import PATHS, Requests, Server, answer
 from ._services import Service
 
 __all__ = ["Endpoints", "MeterMiddleware"]
@@ -34,11 +34,12 @@ class MeterMiddleware:
         event: str | None = None,
         routes: int = 100,
         endpoints: bool = False,
+        server: str | None = None,
         route: Callable[[Environ], str | None] | None = None,
     ) -> None:
         self.app = app
         self.requests = Requests(service, event, routes)
-        self._endpoints = Endpoints(service) if endpoints else None
+        self._endpoints = Endpoints(service, server) if endpoints else None
         self._route = route or _flask_route
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -132,10 +133,12 @@ _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Al
 
 class Endpoints:
     """A WSGI application that answers ``/api/v1/event-rate``, ``/health``, ``/health/live``,
-    ``/health/ready`` and ``/metrics`` for the service, as the crate's server does."""
+    ``/health/ready`` and ``/metrics`` for the service, as the crate's server does. ``server`` is that of
+    `tickring.asgi.Endpoints`."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, server: str | None = None) -> None:
         self._service = service
+        self._server = Server(server, service) if server else None
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "GET")
@@ -143,7 +146,10 @@ class Endpoints:
                    "accept-encoding": environ.get("HTTP_ACCEPT_ENCODING")}
         if path in PATHS:
             query = environ.get("QUERY_STRING", "")
-            status, answered, body = answer(self._service, method, path, query, headers)
+            servers = None
+            if self._server is not None and (method, path) == ("GET", "/api/v1/event-rate"):
+                servers = self._server.ask(query)
+            status, answered, body = servers or answer(self._service, method, path, query, headers)
         else:
             status, answered = 404, [("content-type", "application/json")]
             body = b'{"error":"unknown path: known are ' + ", ".join(sorted(PATHS)).encode() + b'"}'
