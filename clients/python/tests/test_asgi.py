@@ -159,6 +159,20 @@ def test_websockets():
     assert outcomes(metered)[:2] == (1, {"failed": 1})
 
 
+def test_the_last_sums_are_sent_when_the_application_ends(server):
+    async def app(scope, receive, send):
+        for _ in range(2):
+            await send({"type": (await receive())["type"] + ".complete"})
+
+    service = tickring.Service("s", events=["x"], forward=server.address)
+    metered = tickring.asgi.MeterMiddleware(app, service)
+    service.record_x(3)
+    ended = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    assert len(call(metered, {"type": "lifespan"}, ended)) == 2
+    assert service.forwarding["pending"] == 0
+    server.take_until(x=3)
+
+
 def test_a_timed_event_counts_at_its_end_with_its_duration():
     async def app(scope, receive, send):
         assert service.get_total_events() == 0

@@ -14,7 +14,7 @@ import time
 import urllib.request
 
 import pytest
-from conftest import PATIENCE, Server
+from conftest import PATIENCE
 
 REQUESTS, CLIENTS = 10_000, 40
 
@@ -105,28 +105,22 @@ class Running:
             self.process.kill()
 
 
-@pytest.fixture
-def unix_server(unix_path):
-    made = Server(unix_path)
-    yield made
-    made.socket.close()
-
-
-def test_under_uvicorn(tmp_path, unix_server):
+def test_under_uvicorn(tmp_path, server):
+    """It is told to end when the last requests have only just been answered."""
     pytest.importorskip("uvicorn")
     pytest.importorskip("fastapi")
     command = ["uvicorn", "application:app", "--log-level", "error"]
-    with Running(tmp_path, unix_server, command) as running:
+    with Running(tmp_path, server, command) as running:
         took = load(running.port, REQUESTS)
         document = ask(running.port, "/api/v1/event-rate")
         total = REQUESTS + 50 + 1
         assert document["total_events"] == total
         print(f"the endpoint's median under load: {statistics.median(took) * 1000:.1f} ms")
-    unix_server.take_until(request=total)
-    unix_server.no_more()
+    server.take_until(request=total)
+    server.no_more()
 
 
-def test_under_gunicorn_with_four_workers(tmp_path, unix_server):
+def test_under_gunicorn_with_four_workers(tmp_path, server):
     """The workers are told to end when the last requests have only just been answered."""
     pytest.importorskip("gunicorn")
     pytest.importorskip("uvicorn")
@@ -137,7 +131,7 @@ def test_under_gunicorn_with_four_workers(tmp_path, unix_server):
         worker = pytest.importorskip("uvicorn_worker").__name__ + ".UvicornWorker"
     command = ["gunicorn", "application:app", "--worker-class", worker, "--workers", "4", "--preload",
                "--log-level", "error"]
-    with Running(tmp_path, unix_server, command) as running:
+    with Running(tmp_path, server, command) as running:
         load(running.port, REQUESTS)
         processes, asked = {}, 0
         deadline = time.monotonic() + PATIENCE
@@ -146,8 +140,8 @@ def test_under_gunicorn_with_four_workers(tmp_path, unix_server):
             processes[answer["process"]] = answer["total"]
             asked += 1
         assert len(processes) == 4, processes
-        unix_server.take_until(request=REQUESTS + 50 + asked)
+        server.take_until(request=REQUESTS + 50 + asked)
         for _ in range(20):
             ask(running.port, "/process")
-    unix_server.take_until(request=REQUESTS + 50 + asked + 20)
-    unix_server.no_more()
+    server.take_until(request=REQUESTS + 50 + asked + 20)
+    server.no_more()

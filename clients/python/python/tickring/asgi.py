@@ -67,8 +67,25 @@ class MeterMiddleware:
             await self._http(scope, receive, send)
         elif kind == "websocket":
             await self._websocket(scope, receive, send)
+        elif kind == "lifespan":
+            await self._lifespan(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """At the end of the application its last sums are sent: some servers, uvicorn among them, then end
+        the process by the signal that they were told to end by, past everything that Python does at exit."""
+
+        async def sending(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown."):
+                # A queue may be full for a moment.
+                for _ in range(25):
+                    if self.requests.service.flush():
+                        break
+                    await asyncio.sleep(0.02)
+            await send(message)
+
+        await self.app(scope, receive, sending)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         requests, begun = self.requests, perf_counter()
