@@ -1,4 +1,4 @@
-"""What can interrupt the one-file sender, and what it must then still do. Each of these failed before.
+"""What can interrupt the one-file sender, and what it must then still do.
 `python3 -m unittest discover tests`, in the folder above; needs no package."""
 
 import _thread
@@ -198,7 +198,8 @@ class ProcessTest(unittest.TestCase):
         self.addCleanup(receiver.socket.close)
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(HERE.parent), str(HERE)]))
         ended = subprocess.run(
-            [sys.executable, "-B", "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(script), receiver.address],
+            [sys.executable, "-B", "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(script),
+             receiver.address],
             env=environment, timeout=PATIENCE, stderr=subprocess.PIPE,
         )
         self.assertEqual((ended.returncode, ended.stderr.decode()), (status, ""))
