@@ -9,6 +9,11 @@ use pyo3::prelude::*;
 /// The longest duration that counts, in seconds: more is a mistake, such as a time of day.
 const LONGEST: f64 = 1e9;
 
+/// The error for what is wrong at set-up.
+pub(crate) fn wrong(error: impl std::fmt::Display) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
 /// A number of events. One that is left out is 1.
 #[inline]
 pub(crate) fn count(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<u64>> {

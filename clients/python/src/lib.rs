@@ -3,7 +3,8 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `meter`, `timer`, `clock`, `snapshot` | the engine's types |
-//! | `service` | a service: its meters, its documents, its HTTP answers |
+//! | `service`, `description` | a service: its meters, its documents, its HTTP answers; how it is described |
+//! | `counting` | which event each of its methods counts |
 //! | `forward` | sending a service's sums to a server, from a thread that needs no interpreter |
 //! | `process` | what has to happen once in each process, and after each fork |
 //! | `fast` | the methods that count, by hand |
@@ -19,6 +20,8 @@ use pyo3::pymodule;
 
 mod arguments;
 mod clock;
+mod counting;
+mod description;
 mod fast;
 mod forward;
 mod meter;
@@ -48,7 +51,7 @@ mod _core {
     fn init(module: &pyo3::Bound<'_, PyModule>) -> PyResult<()> {
         super::process::watch_forks();
         super::fast::add::<Meter>(module.py(), super::meter::METHODS)?;
-        super::fast::add::<Service>(module.py(), super::service::METHODS)?;
+        super::fast::add::<Service>(module.py(), super::counting::METHODS)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -9,15 +9,17 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::{Method, Request};
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use tickring::http::Router;
 use tickring::{AutoRegister, RateBasis, Registry};
 
-use crate::arguments;
+use crate::arguments::{self, wrong};
 use crate::clock::{ManualClock, chosen};
-use crate::fast::{self, Counts};
+use crate::counting::{EVENT, KNOWN};
+use crate::description::Description;
+use crate::fast::Counts;
 use crate::forward::{self, Durations, Held, Route, Target};
 use crate::meter::Meter;
 use crate::process;
@@ -33,13 +35,13 @@ const MOST_DURATIONS: u64 = 1000;
 pub(crate) struct Service {
     name: String,
     /// A loaded handle for each event that has a method.
-    known: [Option<Arc<tickring::Meter>>; KNOWN.len()],
+    pub(crate) known: [Option<Arc<tickring::Meter>>; KNOWN.len()],
     timed: HashMap<String, Timed>,
     /// Replaced when an event is added. No Python code runs under this lock.
     current: RwLock<Arc<tickring::Service>>,
     registry: Registry,
     router: Router,
-    refused: AtomicU64,
+    pub(crate) refused: AtomicU64,
     held: Arc<Held>,
     forwards: bool,
 }
@@ -59,125 +61,8 @@ impl Service {
     }
 }
 
-impl Counts for Service {
-    #[inline]
-    fn count<const EVENT: usize>(&self, count: u64) {
-        match &self.known[EVENT] {
-            Some(meter) => {
-                meter.record_n(count);
-                process::recorded();
-            }
-            None => self.refuse(),
-        }
-    }
-
-    #[cold]
-    fn refuse(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// The place of `event` in [`KNOWN`].
-const EVENT: usize = 0;
-
-/// The events that have a method of their own: its name is the event's, but for one.
-const KNOWN: [&str; 14] = [
-    "event",
-    "request",
-    "api_call",
-    "data_fetch",
-    "weather_request",
-    "enrichment_call",
-    "reading",
-    "log_line",
-    "correlation_run",
-    "correlation_found",
-    "analysis_request",
-    "pattern_detection",
-    "suggestion_generated",
-    "record_expired",
-];
-
-/// A method that counts events of one place of [`KNOWN`].
-macro_rules! counting {
-    ($place:literal, $name:literal) => {
-        fast::Method::counting::<Service, $place>(concat!($name, "\0"), concat!(
-            $name, "($self, count=1)\n--\n\nCounts events of the kind that the method is named after. A \
-            count that makes no sense counts\nnothing, and shows in ``refused``.\0"
-        ))
-    };
-}
-
-/// The methods, in the order of [`KNOWN`].
-pub(crate) const METHODS: [fast::Method; KNOWN.len()] = [
-    fast::Method::one::<Service, EVENT>(
-        "record_event\0",
-        "record_event($self, event_data=None)\n--\n\nCounts one ``event``; what it is about does not matter.\0",
-    ),
-    counting!(1, "record_request"),
-    counting!(2, "record_api_call"),
-    counting!(3, "record_data_fetch"),
-    counting!(4, "record_weather_request"),
-    counting!(5, "record_enrichment_call"),
-    counting!(6, "record_reading"),
-    counting!(7, "record_log_line"),
-    counting!(8, "record_correlation_run"),
-    counting!(9, "record_correlation_found"),
-    counting!(10, "record_analysis_request"),
-    counting!(11, "record_pattern_detection"),
-    counting!(12, "record_suggestion_generation"),
-    counting!(13, "record_expired"),
-];
-
-fn wrong(error: impl std::fmt::Display) -> PyErr {
-    PyValueError::new_err(error.to_string())
-}
-
 fn unknown(error: impl std::fmt::Display) -> PyErr {
     PyKeyError::new_err(error.to_string())
-}
-
-/// How a service is described. Without events, it is one of the catalogue.
-struct Description {
-    name: String,
-    events: Option<Vec<String>>,
-    timed: Vec<String>,
-    port: Option<u16>,
-    category: Option<String>,
-    basis: Option<String>,
-}
-
-impl Description {
-    fn builder(self) -> PyResult<tickring::ServiceBuilder> {
-        let mut builder = match self.events {
-            None => tickring::Service::builder_from_catalogue(&self.name).map_err(|error| {
-                wrong(format_args!("{error}; for another one, pass events=[…]"))
-            })?,
-            Some(events) => {
-                let mut builder = tickring::Service::builder(self.name);
-                for event in &events {
-                    let timed = self.timed.contains(event);
-                    builder = if timed { builder.timed_event(event) } else { builder.event(event) };
-                }
-                let more = self.timed.iter().filter(|event| !events.contains(event));
-                more.fold(builder, tickring::ServiceBuilder::timed_event)
-            }
-        };
-        if let Some(port) = self.port {
-            builder = builder.port(port);
-        }
-        if let Some(category) = self.category {
-            builder = builder.category(category);
-        }
-        match self.basis.as_deref() {
-            None => Ok(builder),
-            Some("rolling") => Ok(builder.basis(RateBasis::Rolling)),
-            Some("lifetime") => Ok(builder.basis(RateBasis::Lifetime)),
-            Some(other) => {
-                Err(wrong(format_args!("basis={other:?} is neither \"rolling\" nor \"lifetime\"")))
-            }
-        }
-    }
 }
 
 #[pymethods]
