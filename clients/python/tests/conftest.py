@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from test_sender import own_host
 
 PATIENCE = 30
 
@@ -18,10 +19,10 @@ PATIENCE = 30
 class Server:
     """What a server would get, over UDP or a Unix socket."""
 
-    def __init__(self, path=None):
+    def __init__(self, path=None, host=None):
         self.socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(path or ("127.0.0.1", 0))
-        self.address = path or "127.0.0.1:%d" % self.socket.getsockname()[1]
+        self.socket.bind(path or (host or own_host(), 0))
+        self.address = path or "%s:%d" % self.socket.getsockname()
         self.counts = collections.Counter()
         self.durations = collections.defaultdict(list)
         self.datagrams = []
