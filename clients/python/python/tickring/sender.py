@@ -1,0 +1,1 @@
+../../tickring_sender.py

@@ -1,0 +1,235 @@
+//! From the meters of one service to datagrams.
+
+use std::fmt::Write;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::address::{Target, Way};
+use super::durations::Durations;
+
+/// How often the last sum of a service that is gone is tried, so that services that come and go take no
+/// memory for ever.
+const LAST_TRIES: u32 = 60;
+
+/// Somebody may still record on the service as long as one of these is there.
+#[derive(Debug)]
+pub(crate) struct Held;
+
+/// A service whose sums are sent.
+#[derive(Debug)]
+pub(crate) struct Route {
+    service: String,
+    held: Weak<Held>,
+    events: Vec<Counted>,
+    way: Way,
+    /// Events sent by the flush before.
+    last: u64,
+    /// Whether the last flush met a full queue.
+    full: bool,
+    /// Flushes in vain, one after another.
+    failures: u32,
+    standing: Standing,
+}
+
+/// How it goes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Standing {
+    /// Events that were handed to the system.
+    pub(crate) sent: u64,
+    /// Events that are still to be sent.
+    pub(crate) pending: u64,
+    /// Events that were sent and then refused: they can't be sent again, since some may have arrived.
+    pub(crate) lost: u64,
+    /// The last error, until a flush succeeds.
+    pub(crate) error: Option<String>,
+}
+
+/// An event of the service.
+#[derive(Debug)]
+struct Counted {
+    name: String,
+    meter: Arc<tickring::Meter>,
+    /// How much of the total is somebody else's to send, or is sent.
+    sent: u64,
+    durations: Option<Arc<Durations>>,
+    /// Durations that were taken, and not yet sent.
+    unsent: Vec<Duration>,
+}
+
+/// A line that is to be sent.
+struct Line {
+    text: String,
+    event: usize,
+    count: u64,
+    timed: bool,
+}
+
+impl Route {
+    pub(crate) fn new(service: &str, target: Target, held: &Arc<Held>) -> Self {
+        Self {
+            service: service.into(),
+            held: Arc::downgrade(held),
+            events: Vec::new(),
+            way: Way::new(target),
+            last: 0,
+            full: false,
+            failures: 0,
+            standing: Standing::default(),
+        }
+    }
+
+    /// Sends the sums of this event as well.
+    pub(crate) fn add(
+        &mut self,
+        event: &str,
+        meter: Arc<tickring::Meter>,
+        durations: Option<Arc<Durations>>,
+    ) {
+        if self.events.iter().all(|known| known.name != event) {
+            let (name, unsent) = (event.into(), Vec::new());
+            self.events.push(Counted { name, meter, sent: 0, durations, unsent });
+        }
+    }
+
+    pub(super) fn is_of(&self, held: &Arc<Held>) -> bool {
+        self.held.as_ptr() == Arc::as_ptr(held)
+    }
+
+    pub(super) fn has(&self, held: &Weak<Held>) -> bool {
+        self.held.ptr_eq(held)
+    }
+
+    /// Whether nobody can record here any more, and the rest is sent or can't be.
+    pub(super) fn is_over(&self) -> bool {
+        self.held.strong_count() == 0 && (self.standing.pending == 0 || self.failures > LAST_TRIES)
+    }
+
+    pub(super) fn start_afresh(&mut self) {
+        for event in &mut self.events {
+            event.sent = event.meter.total();
+            event.unsent.clear();
+            if let Some(durations) = &event.durations {
+                durations.clear();
+            }
+        }
+        self.way.close();
+        self.last = 0;
+        let Standing { sent, pending, lost, error: _ } = &mut self.standing;
+        (*sent, *pending, *lost) = (0, 0, 0);
+    }
+
+    pub(super) fn name_to_resolve(&self) -> Option<(Weak<Held>, Target)> {
+        let wants = self.way.wants_resolving();
+        wants.then(|| (self.held.clone(), self.way.target().clone()))
+    }
+
+    pub(super) fn has_failed_to_resolve(&self) -> bool {
+        self.way.has_failed_to_resolve()
+    }
+
+    pub(super) fn resolved(&mut self, found: io::Result<Vec<SocketAddr>>) {
+        self.way.set_addresses(found);
+    }
+
+    /// Sends what was counted since. True if it was all handed to the system.
+    pub(crate) fn flush(&mut self) -> bool {
+        if self.way.was_refused() {
+            self.standing.lost += self.last;
+            self.standing.error = Some("what was sent was refused".into());
+        }
+        let lines = self.lines();
+        if lines.is_empty() {
+            self.last = 0;
+            self.standing.pending = 0;
+            return true;
+        }
+        let most = self.way.most_bytes();
+        let (mut rest, mut sent) = (&lines[..], Ok(()));
+        self.last = 0;
+        while sent.is_ok() && !rest.is_empty() {
+            let mut length = 0;
+            let mut fits = |line: &Line| {
+                length += line.text.len();
+                length <= most
+            };
+            let (datagram, after) =
+                rest.split_at(rest.iter().take_while(|line| fits(line)).count().max(1));
+            let text: String = datagram.iter().map(|line| line.text.as_str()).collect();
+            sent = self.way.send(text.as_bytes());
+            if sent.is_ok() {
+                self.note(datagram);
+                rest = after;
+            }
+        }
+        self.standing.pending = rest.iter().map(|line| line.count).sum();
+        self.full = sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        self.standing.error = sent.as_ref().err().map(ToString::to_string);
+        self.failures = if sent.is_ok() { 0 } else { self.failures.saturating_add(1) };
+        sent.is_ok()
+    }
+
+    /// What there is to send.
+    fn lines(&mut self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let service = &self.service;
+        for (index, event) in self.events.iter_mut().enumerate() {
+            // Before the total: there are then no more of them than events.
+            if let Some(durations) = &event.durations {
+                durations.take(&mut event.unsent);
+            }
+            let mut count = event.meter.total().saturating_sub(event.sent);
+            for duration in event.unsent.iter().take(usize::try_from(count).unwrap_or(usize::MAX)) {
+                let ms = duration.as_secs_f64() * 1000.0;
+                let text = format!("{service}.{}:{ms}|ms\n", event.name);
+                lines.push(Line { text, event: index, count: 1, timed: true });
+                count -= 1;
+            }
+            if count > 0 {
+                let text = format!("{service}.{}:{count}|c\n", event.name);
+                lines.push(Line { text, event: index, count, timed: false });
+            }
+        }
+        lines
+    }
+
+    fn note(&mut self, sent: &[Line]) {
+        for line in sent {
+            let event = &mut self.events[line.event];
+            event.sent += line.count;
+            if line.timed {
+                event.unsent.remove(0);
+            }
+            self.last += line.count;
+            self.standing.sent += line.count;
+        }
+    }
+
+    /// Whether another try in a moment makes sense: the name is being resolved, or a queue is full.
+    pub(super) fn may_succeed_soon(&self) -> bool {
+        let resolves = self.way.is_unknown() && !self.way.has_failed_to_resolve();
+        self.standing.pending > 0 && (resolves || self.full)
+    }
+
+    /// What could not be sent, in words.
+    pub(super) fn unsent(&mut self) -> Option<String> {
+        let Standing { pending, lost, .. } = self.standing;
+        if pending + lost == 0 {
+            return None;
+        }
+        let mut text = format!("{pending} events of {} were not sent to ", self.service);
+        let _ = write!(text, "{}", self.way.target());
+        if lost > 0 {
+            let _ = write!(text, ", and up to {lost} were refused");
+        }
+        if let Some(error) = &self.standing.error {
+            let _ = write!(text, ": {error}");
+        }
+        Some(text)
+    }
+
+    pub(crate) fn standing(&self) -> (String, Standing) {
+        (self.way.target().to_string(), self.standing.clone())
+    }
+}
