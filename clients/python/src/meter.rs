@@ -21,14 +21,14 @@ use crate::snapshot::Snapshot;
 #[pyclass(frozen, module = "tickring")]
 #[derive(Debug)]
 pub(crate) struct Meter {
-    counts: Arc<tickring::Meter>,
+    counts: tickring::MeterHandle,
     refused: AtomicU64,
     /// Keeps the service alive for its forwarder.
     _held: Option<Arc<Held>>,
 }
 
 impl Meter {
-    pub(crate) fn of(meter: Arc<tickring::Meter>, held: Option<Arc<Held>>) -> Self {
+    pub(crate) fn of(meter: tickring::MeterHandle, held: Option<Arc<Held>>) -> Self {
         Self { counts: meter, refused: AtomicU64::new(0), _held: held }
     }
 }
@@ -57,7 +57,7 @@ impl Meter {
     #[new]
     #[pyo3(signature = (*, clock=None))]
     fn new(clock: Option<&Bound<'_, ManualClock>>) -> Self {
-        Self::of(Arc::new(tickring::Meter::with_clock(chosen(clock))), None)
+        Self::of(Arc::new(tickring::Meter::with_clock(chosen(clock))).into(), None)
     }
 
     /// All events so far.

@@ -35,7 +35,7 @@ const MOST_DURATIONS: u64 = 1000;
 pub(crate) struct Service {
     name: String,
     /// A loaded handle for each event that has a method.
-    pub(crate) known: [Option<Arc<tickring::Meter>>; KNOWN.len()],
+    pub(crate) known: [Option<tickring::MeterHandle>; KNOWN.len()],
     timed: HashMap<String, Timed>,
     /// Replaced when an event is added. No Python code runs under this lock.
     current: RwLock<Arc<tickring::Service>>,
@@ -97,10 +97,10 @@ impl Service {
         for event in service.events() {
             let durations = durations(event);
             if let (Some(route), Some(meter)) = (&mut route, event.meter()) {
-                route.add(event.name(), Arc::clone(meter), durations.clone());
+                route.add(event.name(), meter.clone(), durations.clone());
             }
             if let Some(timer) = event.timer() {
-                let timed = Timed::new(Arc::clone(timer), clock.clone(), durations);
+                let timed = Timed::new(timer.clone(), clock.clone(), durations);
                 timers.insert(event.name().to_owned(), timed);
             }
         }
@@ -112,7 +112,7 @@ impl Service {
             known: KNOWN.map(|event| service.meter(event).ok()),
             timed: timers,
             current: RwLock::new(service),
-            router: Router::new(registry.clone(), name.as_str()),
+            router: Router::new(registry.clone(), name.as_str()).map_err(wrong)?,
             registry,
             refused: AtomicU64::new(0),
             held,
@@ -246,7 +246,7 @@ impl Service {
         let meter = current.meter(event).map_err(wrong)?;
         drop(current);
         if self.forwards {
-            forward::with(&self.held, |route| route.add(event, Arc::clone(&meter), None));
+            forward::with(&self.held, |route| route.add(event, meter.clone(), None));
         }
         Ok(Meter::of(meter, Some(Arc::clone(&self.held))))
     }

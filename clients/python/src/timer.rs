@@ -15,7 +15,7 @@ use crate::snapshot::TimerSnapshot;
 /// An event that is timed, and where its durations go.
 #[derive(Clone, Debug)]
 pub(crate) struct Timed {
-    timer: Arc<tickring::Timer>,
+    timer: tickring::TimerHandle,
     clock: tickring::Clock,
     /// What is to be sent to a server, if the service forwards.
     forwarded: Option<Arc<Durations>>,
@@ -23,7 +23,7 @@ pub(crate) struct Timed {
 
 impl Timed {
     pub(crate) fn new(
-        timer: Arc<tickring::Timer>,
+        timer: tickring::TimerHandle,
         clock: tickring::Clock,
         forwarded: Option<Arc<Durations>>,
     ) -> Self {
@@ -75,7 +75,8 @@ impl Timer {
     #[pyo3(signature = (*, clock=None))]
     fn new(clock: Option<&Bound<'_, ManualClock>>) -> Self {
         let clock = chosen(clock);
-        let timer = Arc::new(tickring::Timer::with_clock(clock.clone()));
+        let timer =
+            tickring::TimerHandle::from(Arc::new(tickring::Timer::with_clock(clock.clone())));
         Self::of(Timed::new(timer, clock, None), None)
     }
 

@@ -50,7 +50,7 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 struct Counted {
     name: String,
-    meter: Arc<tickring::Meter>,
+    meter: tickring::MeterHandle,
     /// How much of the total is somebody else's to send, or is sent.
     sent: u64,
     durations: Option<Arc<Durations>>,
@@ -84,7 +84,7 @@ impl Route {
     pub(crate) fn add(
         &mut self,
         event: &str,
-        meter: Arc<tickring::Meter>,
+        meter: tickring::MeterHandle,
         durations: Option<Arc<Durations>>,
     ) {
         if self.events.iter().all(|known| known.name != event) {
