@@ -66,7 +66,7 @@ impl MeterHandle {
     }
 
     /// Whether both are the same meter.
-    #[cfg(feature = "service")]
+    #[cfg(any(feature = "metrics", all(test, feature = "service")))]
     pub(crate) fn is(&self, other: &Meter) -> bool {
         std::ptr::eq::<Meter>(&raw const **self, other)
     }
