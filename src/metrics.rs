@@ -220,9 +220,11 @@ impl Inner {
             return self.overflow();
         };
         match known.find(key, &self.registry, max, false) {
-            Some(Found { meter, past_cap: true, .. }) => {
+            Some(Found { meter, past_cap: true, full, .. }) => {
                 let overflow = Arc::new(Overflow(meter));
-                self.full.pin().insert(key.name().into(), Arc::clone(&overflow));
+                if full {
+                    self.full.pin().insert(key.name().into(), Arc::clone(&overflow));
+                }
                 Counter::from_arc(overflow)
             }
             Some(Found { meter, raising, .. }) => {

@@ -367,7 +367,10 @@ impl ServiceBuilder {
             let known = previous.iter().find_map(|previous| previous.event(name));
             let timed = spec.timed.contains(name);
             let figures = match (given.remove(name), known) {
-                (Some(given), _) => {
+                (Some(mut given), known) => {
+                    if let Some(known) = known {
+                        given.keep_families(&known.figures);
+                    }
                     age = age.max(given.age(&clock, now));
                     given.continued(timed)
                 }

@@ -86,6 +86,18 @@ impl FiguresFrom {
         Self::Recorded { meter, timer: kept, timed, families: Vec::new(), labelled: false }
     }
 
+    /// Goes on with the children of `known`, if both have the same meter.
+    pub(super) fn keep_families(&mut self, known: &Self) {
+        if let (
+            Self::Recorded { meter, families, .. },
+            Self::Recorded { meter: its, families: children, .. },
+        ) = (self, known)
+            && std::ptr::eq::<Meter>(&raw const **meter, &raw const **its)
+        {
+            families.clone_from(children);
+        }
+    }
+
     /// For how long its meter had been in use at `now`, a moment of `clock`; zero by another clock.
     pub(super) fn age(&self, clock: &Clock, now: Moment) -> Duration {
         match self {
@@ -102,7 +114,10 @@ impl FiguresFrom {
         match self {
             Self::Recorded { meter, timer: kept, families, .. } => {
                 let kept = match kept {
-                    None if timed => Some(meter.timed()?),
+                    None if timed => {
+                        let known = families.iter().find_map(|family| family.own_timer());
+                        Some(known.or_else(|| meter.timed())?)
+                    }
                     kept => kept.clone(),
                 };
                 let (meter, families) = (meter.clone(), families.clone());

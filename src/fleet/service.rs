@@ -175,7 +175,7 @@ impl Service {
     pub fn family<const N: usize>(&self, event: &str) -> Result<Family<N>, ServiceError> {
         self.meter(event)?;
         let family = self.event(event).and_then(EventKind::children);
-        let fits = |family: &&Arc<Children>| family.keys().len() == N;
+        let fits = |_: &&Arc<Children>| self.spec.labels.get(event).map_or(0, Vec::len) == N;
         match family.filter(fits) {
             Some(family) => Ok(Family(Arc::clone(family))),
             None => Err(ServiceError::LabelCount {

@@ -51,6 +51,7 @@ pub(super) struct Found {
     /// Held from reading the total until it is raised, so that two raises don't add up.
     pub(super) raising: Arc<Mutex<()>>,
     pub(super) past_cap: bool,
+    pub(super) full: bool,
 }
 
 struct Raising {
@@ -85,7 +86,12 @@ impl Admission {
         registry: &Registry,
     ) -> Option<(&mut Metric, usize)> {
         if !self.counters.contains_key(name) {
-            let metric = self.new_metric(name, registry)?;
+            let original = if self.histograms.contains_key(name) {
+                format!("{name} counter")
+            } else {
+                name.into()
+            };
+            let metric = self.new_metric(&original, registry)?;
             self.counters.insert(name.into(), metric);
         }
         Some((self.counters.get_mut(name)?, self.max_label_sets))
@@ -165,13 +171,14 @@ impl Metric {
             (child.meter().clone(), timer.as_ref().map(|_| child.timer().clone()))
         });
         let past_cap = family.is_overflow(&meter);
-        Some(self.found(meter, timer, past_cap))
+        let full = family.is_full();
+        Some(Found { full, ..self.found(meter, timer, past_cap) })
     }
 
     fn found(&mut self, meter: MeterHandle, timer: Option<TimerHandle>, past_cap: bool) -> Found {
         let raising = self.raising.entry(std::ptr::from_ref::<Meter>(&meter).addr());
         let raising =
             raising.or_insert_with(|| Raising { _meter: meter.clone(), lock: Arc::default() });
-        Found { raising: Arc::clone(&raising.lock), meter, timer, past_cap }
+        Found { raising: Arc::clone(&raising.lock), meter, timer, past_cap, full: false }
     }
 }

@@ -54,6 +54,7 @@ fn plain(original: &str) -> String {
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
     let name: String = original.chars().take(100).map(plain).collect();
     let bad_start = name.is_empty()
+        || name == "_"
         || name.starts_with("__")
         || name.starts_with(|first: char| first.is_ascii_digit());
     if bad_start || RESERVED.contains(&name.as_str()) {

@@ -140,3 +140,17 @@ fn a_counted_meter_can_become_timed() {
     assert_eq!(calls.total(), 2);
     assert_eq!(timed.timer("call").unwrap().snapshot().since_start().count(), 1);
 }
+
+/// A service that is built again with the same meter of one's own keeps the children of its events.
+#[test]
+fn given_meter_keeps_its_label_sets() {
+    let meter = Arc::new(Meter::new());
+    let builder = || Service::builder("shop").meter("order", meter.clone()).labels(["country"]);
+    let first = Arc::new(builder().build().unwrap());
+    let held = first.family("order").unwrap().with(["fi"]);
+    held.record_n(7);
+    meter.record();
+    let second = builder().continuing(&first).build().unwrap();
+    held.record();
+    assert_eq!(second.snapshot().unwrap().total(), 9);
+}

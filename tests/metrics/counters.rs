@@ -226,3 +226,29 @@ fn in_a_fan_out_both_count() {
     assert!(text.contains("jobs_total{queue=\"mail\"} 9\n"), "{text}");
     assert!(text.contains("job_seconds_count 1\n"), "{text}");
 }
+
+/// A label set whose values are all `other` is an ordinary one, as long as there is room.
+#[test]
+fn other_as_a_value_takes_nothing_from_the_rest() {
+    let registry = Registry::new();
+    with_local_recorder(&Recorder::new(registry.clone()), || {
+        counter!("requests", "method" => "other").increment(1);
+        counter!("requests", "method" => "GET").increment(3);
+    });
+    let expected = [("method=other".to_owned(), 1), ("method=GET".to_owned(), 3)];
+    assert_eq!(by_labels(&registry, "requests"), expected);
+}
+
+#[test]
+fn counter_and_histogram_of_a_name_are_two_services() {
+    let registry = Registry::new();
+    with_local_recorder(&Recorder::new(registry.clone()), || {
+        histogram!("query_seconds", "table" => "a").record(0.5);
+        counter!("query_seconds").increment(100);
+        histogram!("query_seconds", "table" => "b").record(0.5);
+    });
+    let totals: Vec<u64> =
+        registry.services().iter().map(|service| service.snapshot().unwrap().total()).collect();
+    assert_eq!((totals.len(), totals.iter().sum::<u64>()), (2, 102));
+    assert!(totals.contains(&100) && totals.contains(&2), "{totals:?}");
+}

@@ -58,7 +58,7 @@ pub(crate) struct Children {
     /// Counts what is past the cap.
     overflowed: Meter,
     /// Whether there are as many children as may be. Relaxed: it is set again under the lock.
-    full: AtomicBool,
+    pub(super) full: AtomicBool,
     cap: AtomicUsize,
     /// Whether meters are made for timers.
     timed: AtomicBool,
@@ -207,6 +207,11 @@ impl Children {
         &self.unlabelled
     }
 
+    /// The timer of the event's own meter, if a description has made it.
+    pub(in crate::fleet) fn own_timer(&self) -> Option<TimerHandle> {
+        self.unlabelled.timer.get().cloned()
+    }
+
     pub(crate) fn overflowed(&self) -> u64 {
         self.overflowed.total()
     }
@@ -280,6 +285,11 @@ impl Children {
         self.index.pin().insert(values, Arc::clone(&child));
         self.note_room(list);
         child
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// How many more sets of values may come.

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-#[cfg(feature = "http")]
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -60,6 +59,8 @@ impl Children {
         if leaving.is_empty() {
             return 0;
         }
+        // Who misses one of them waits for the lock, also past the cap.
+        self.full.store(false, Ordering::Relaxed);
         let guard = self.index.guard();
         for values in &leaving {
             self.index.remove(values, &guard);

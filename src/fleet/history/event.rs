@@ -124,7 +124,8 @@ impl EventHistory {
             None => self.begin(now, snapshot.uptime()).max(window),
         };
         self.watch(first, window, tick, calendar);
-        self.count_seconds(snapshot, tick, calendar);
+        let most = if is_source { snapshot.total().saturating_sub(self.placed) } else { u64::MAX };
+        self.count_seconds(snapshot, tick, calendar, most);
         // Events may have come in the very second of the last roll, after it.
         let is_gap = self.tick.is_some_and(|last| last < window);
         if is_first && self.born < window {
@@ -155,14 +156,21 @@ impl EventHistory {
         }
     }
 
-    fn count_seconds(&mut self, snapshot: &Snapshot, tick: u64, calendar: &Calendar) {
+    fn count_seconds(
+        &mut self,
+        snapshot: &Snapshot,
+        tick: u64,
+        calendar: &Calendar,
+        mut most: u64,
+    ) {
         let before = self.counted;
         let moved = usize::try_from(tick - self.tick.unwrap_or(tick)).unwrap_or(usize::MAX);
         for (index, &count) in snapshot.per_second().iter().enumerate() {
             let known = index.checked_add(moved).and_then(|index| before.get(index));
             let known = known.copied().unwrap_or(0);
             self.counted[index] = count.max(known);
-            let new = count.saturating_sub(known);
+            let new = count.saturating_sub(known).min(most);
+            most -= new;
             let second = (tick + 1 + index as u64).checked_sub(SECONDS as u64);
             if let Some(second) = second.filter(|_| new > 0) {
                 self.rings.add(calendar.minute_of(second), new);

@@ -115,16 +115,17 @@ impl History {
     /// It asks the sources of events ([`ServiceBuilder::source`](super::ServiceBuilder::source)) under a lock,
     /// so a source must not use this history.
     pub fn roll(&self) {
-        self.roll_at(wall_clock());
+        self.roll_at(wall_clock);
     }
 
-    fn roll_at(&self, wall: Duration) {
-        let services = self.registry.services();
+    /// The wall clock is read beside each clock of a meter: a slow source may come in between.
+    fn roll_at(&self, wall: impl Fn() -> Duration) {
         let mut book = self.book();
+        let services = self.registry.services();
         for service in services.iter() {
-            book.roll(service, wall);
+            book.roll(service, &wall);
         }
-        book.roll_absent(wall, |service, event| {
+        book.roll_absent(&wall, |service, event| {
             services.get(service).is_some_and(|service| service.event(event).is_some())
         });
     }
@@ -132,13 +133,13 @@ impl History {
     /// The counts of a service as of now; `None` if no service has this name. Rolls its events before.
     #[must_use]
     pub fn of(&self, service: &str) -> Option<ServiceHistory> {
-        self.of_at(service, wall_clock())
+        self.of_at(service, wall_clock)
     }
 
-    fn of_at(&self, service: &str, wall: Duration) -> Option<ServiceHistory> {
-        let service = self.registry.get(service)?;
+    fn of_at(&self, service: &str, wall: impl Fn() -> Duration) -> Option<ServiceHistory> {
         let mut book = self.book();
-        let now = book.roll(&service, wall);
+        let service = self.registry.get(service)?;
+        let now = book.roll(&service, &wall);
         let calendar = book.calendar(&service.clock);
         let (calendar, known) = (&book.calendars[calendar], book.events.get(service.name()));
         let counts = |event: &EventKind| {
@@ -174,10 +175,10 @@ impl History {
     /// ```
     #[must_use]
     pub fn state(&self) -> HistoryState {
-        self.state_at(wall_clock())
+        self.state_at(wall_clock)
     }
 
-    fn state_at(&self, wall: Duration) -> HistoryState {
+    fn state_at(&self, wall: impl Fn() -> Duration) -> HistoryState {
         self.roll_at(wall);
         let book = self.book();
         let mut saved = Vec::new();
@@ -219,15 +220,15 @@ impl fmt::Debug for History {
 
 impl Book {
     /// Rolls the events of a service. Returns the moment of the service's clock as of which it did.
-    fn roll(&mut self, service: &Service, wall: Duration) -> Moment {
+    fn roll(&mut self, service: &Service, wall: impl Fn() -> Duration) -> Moment {
         let now = service.clock.now();
-        self.settle(&service.clock, now, wall);
+        self.settle(&service.clock, now, wall());
         for event in service.events() {
             // An event whose source fails is left as it is.
             let Ok((snapshot, clock, at)) = event.snapshot_near(&service.clock, now) else {
                 continue;
             };
-            let calendar = self.settle(clock, at, wall);
+            let calendar = self.settle(clock, at, wall());
             let events = match self.events.get_mut(service.name()) {
                 Some(events) => events,
                 None => self.events.entry(service.name().into()).or_default(),
@@ -249,7 +250,7 @@ impl Book {
     }
 
     /// Rolls the events that are not there, and forgets those that need not be kept.
-    fn roll_absent(&mut self, wall: Duration, is_there: impl Fn(&str, &str) -> bool) {
+    fn roll_absent(&mut self, wall: impl Fn() -> Duration, is_there: impl Fn(&str, &str) -> bool) {
         let mut absent = Vec::new();
         for (service, events) in &mut self.events {
             events.retain(|event, known| {
@@ -267,7 +268,7 @@ impl Book {
         absent.sort_unstable();
         let surplus = absent.len().saturating_sub(ABSENT);
         for (index, (_, service, event)) in absent.into_iter().enumerate() {
-            let is_kept = index >= surplus && self.roll_one_absent(&service, &event, wall);
+            let is_kept = index >= surplus && self.roll_one_absent(&service, &event, &wall);
             if let Some(events) = self.events.get_mut(&service).filter(|_| !is_kept) {
                 events.remove(&event);
             }
@@ -276,7 +277,7 @@ impl Book {
     }
 
     /// Whether the event is to be kept.
-    fn roll_one_absent(&mut self, service: &str, event: &str, wall: Duration) -> bool {
+    fn roll_one_absent(&mut self, service: &str, event: &str, wall: impl Fn() -> Duration) -> bool {
         let find = |book: &Self| Some(book.events.get(service)?.get(event)?.seen().clone());
         let seen = find(self).unwrap_or_default();
         let meter = seen.meter.upgrade();
@@ -286,7 +287,7 @@ impl Book {
         }
         let calendar = meter.as_ref().map(|meter| {
             let (snapshot, at) = meter.snapshot_and_moment();
-            (self.settle(meter.clock(), at, wall), snapshot, at)
+            (self.settle(meter.clock(), at, wall()), snapshot, at)
         });
         let latest = self.calendars.iter().map(Calendar::latest).max().unwrap_or(self.earliest);
         let events = self.events.get_mut(service);

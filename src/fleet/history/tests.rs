@@ -63,11 +63,11 @@ impl Fixture {
     }
 
     fn roll(&self) {
-        self.history.roll_at(self.wall());
+        self.history.roll_at(|| self.wall());
     }
 
     fn counts(&self) -> EventCounts {
-        let mut service = self.history.of_at("a", self.wall()).unwrap();
+        let mut service = self.history.of_at("a", || self.wall()).unwrap();
         service.events.swap_remove(0).1
     }
 }
@@ -179,7 +179,7 @@ proptest! {
             prop_assert_eq!(sum(&counts.days), total);
         }
         let restored = History::new(fixture.registry.clone());
-        let state = fixture.history.state_at(fixture.wall());
+        let state = fixture.history.state_at(|| fixture.wall());
         restored.restore(serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap());
         // The same meter is there, so its window counts again; what was saved is what is compared.
         prop_assert_eq!(restored.book().events["a"]["x"].rings.clone(),
@@ -196,7 +196,7 @@ proptest! {
         for (events, millis) in steps {
             meter.record_n(events);
             fixture.clock.advance(Duration::from_millis(millis));
-            let service = fixture.history.of_at("a", fixture.wall()).unwrap();
+            let service = fixture.history.of_at("a", || fixture.wall()).unwrap();
             let as_of = service.as_of.to_string();
             let second: u64 = as_of[17..19].parse().unwrap();
             let counts = &service.events[0].1;
@@ -244,10 +244,10 @@ fn meter_that_is_older_than_its_history() {
     fixture.pass(30);
     let history = History::new(fixture.registry.clone());
     for _ in 0..3 {
-        history.roll_at(fixture.wall());
+        history.roll_at(|| fixture.wall());
         fixture.pass(5);
     }
-    let counts = history.of_at("a", fixture.wall()).unwrap().events.swap_remove(0).1;
+    let counts = history.of_at("a", || fixture.wall()).unwrap().events.swap_remove(0).1;
     assert_eq!(sum(&counts.days), 3);
     assert_eq!(counts.seconds.iter().flatten().count(), 60);
 }
@@ -295,7 +295,7 @@ fn forgotten_event_begins_anew() {
         a.meter("visit").unwrap().record_n(n);
     };
     let visits = || {
-        let history = fixture.history.of_at("a", fixture.wall()).unwrap();
+        let history = fixture.history.of_at("a", || fixture.wall()).unwrap();
         history.events.iter().find(|(name, _)| name == "visit").map(|(_, of)| sum(&of.days))
     };
     record(5);
@@ -314,7 +314,7 @@ fn restored_history_goes_on_with_any_event_that_comes() {
     let caps = AutoRegister::new();
     before.meter().record_n(3);
     before.registry.admit("b", Some("y"), caps).unwrap().meter("y").unwrap().record_n(5);
-    let state = before.history.state_at(before.wall());
+    let state = before.history.state_at(|| before.wall());
     assert_eq!(state.len(), 2);
 
     let mut after = Fixture::new();
@@ -327,9 +327,9 @@ fn restored_history_goes_on_with_any_event_that_comes() {
     assert_eq!((sum(&counts.hours), sum(&counts.days)), (13, 13));
     // The server was down in between.
     assert_eq!(counts.minutes[57..], [None, None, Some(10)]);
-    assert!(after.history.of_at("b", after.wall()).is_none());
+    assert!(after.history.of_at("b", || after.wall()).is_none());
     after.registry.admit("b", Some("y"), caps).unwrap();
-    let b = after.history.of_at("b", after.wall()).unwrap();
+    let b = after.history.of_at("b", || after.wall()).unwrap();
     assert_eq!(sum(&b.events[0].1.days), 5);
 }
 
@@ -337,7 +337,7 @@ fn restored_history_goes_on_with_any_event_that_comes() {
 fn absent_events_are_kept_for_thirty_days_and_capped() {
     let before = Fixture::new();
     before.meter().record();
-    let state = before.history.state_at(before.wall());
+    let state = before.history.state_at(|| before.wall());
     let mut many = state.clone();
     many.events = (0..ABSENT + 10)
         .map(|index| {
@@ -349,17 +349,17 @@ fn absent_events_are_kept_for_thirty_days_and_capped() {
     let mut after = Fixture::new();
     after.history.restore(many);
     after.roll();
-    assert_eq!(after.history.state_at(after.wall()).len(), ABSENT + 1);
+    assert_eq!(after.history.state_at(|| after.wall()).len(), ABSENT + 1);
     after.stepped += 31 * 24 * 3600;
     after.pass(1);
     after.roll();
-    assert_eq!(after.history.state_at(after.wall()).len(), 1);
+    assert_eq!(after.history.state_at(|| after.wall()).len(), 1);
 }
 
 #[test]
 fn wrong_states_are_refused() {
     let fixture = Fixture::new();
-    let good = serde_json::to_value(fixture.history.state_at(fixture.wall())).unwrap();
+    let good = serde_json::to_value(fixture.history.state_at(|| fixture.wall())).unwrap();
     let read = |value: &serde_json::Value| serde_json::from_value::<HistoryState>(value.clone());
     assert!(read(&good).is_ok());
     for (key, value, expected) in [
@@ -406,3 +406,4 @@ fn source_that_fails_leaves_its_history() {
 }
 
 mod labelled;
+mod sources;
