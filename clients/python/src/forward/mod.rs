@@ -20,6 +20,7 @@ mod address;
 mod durations;
 mod route;
 
+use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -132,8 +133,12 @@ impl Sender {
 
     fn flush(&mut self) {
         self.routes.retain_mut(|route| {
+            // Looked at before the counts: who lets a service go has recorded on it before. Acquire: the
+            // count of an `Arc` that is looked at is Relaxed, and its last owner's release is the partner.
+            let held = route.is_held();
+            fence(Ordering::Acquire);
             route.flush();
-            !route.is_over()
+            held || !route.is_over()
         });
     }
 

@@ -101,6 +101,11 @@ impl Route {
         self.held.ptr_eq(held)
     }
 
+    /// Whether somebody can still record here.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.strong_count() > 0
+    }
+
     /// Whether nobody can record here any more, and the rest is sent or can't be.
     pub(super) fn is_over(&self) -> bool {
         self.held.strong_count() == 0 && (self.standing.pending == 0 || self.failures > LAST_TRIES)
