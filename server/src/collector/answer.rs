@@ -99,7 +99,8 @@ fn need<T>(found: Option<T>, key: &str) -> Result<T, String> {
 fn number(document: &Map<String, Value>, key: &str) -> Result<Option<f64>, String> {
     let Some(value) = document.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
     let number = value.as_f64().filter(|number| (0.0..=LARGEST).contains(number));
-    number.map(Some).ok_or_else(|| wrong(key, value, "a number from 0"))
+    // Minus zero, too, is zero.
+    number.map(|number| Some(number + 0.0)).ok_or_else(|| wrong(key, value, "a number from 0"))
 }
 
 fn count(document: &Map<String, Value>, key: &str) -> Result<Option<u64>, String> {

@@ -14,6 +14,7 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONNECTION, HOST, LOCATION, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -74,7 +75,12 @@ impl Trouble {
 
 /// The text as one line of at most [`LINE`] characters.
 fn line(text: &str) -> String {
-    text.chars().take(LINE).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let spoils = |c: char| {
+        // Characters that turn the direction of writing, or end lines.
+        let turns = matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        c.is_control() || turns
+    };
+    text.chars().take(LINE).map(|c| if spoils(c) { ' ' } else { c }).collect()
 }
 
 /// Asks for the figures of a service: for its event-rate document, and if there is none, for its health.
@@ -129,6 +135,9 @@ async fn get(
         |what| move |error: hyper::Error| Trouble::client(format!("{what}: {}", cause(&error)));
     let stream = TcpStream::connect(found).await;
     let stream = stream.map_err(|error| Trouble::client(format!("can't connect: {error}")))?;
+    // Interim answers, heads and trailers count as well: there is no end of what one may send.
+    let (read, write) = stream.into_split();
+    let stream = tokio::io::join(read.take(2 * MOST as u64), write);
     let connection = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = connection.map_err(failed("can't connect"))?;
     let request = Request::get(address.target(path))

@@ -105,7 +105,14 @@ async fn bad_answers_are_client_errors_with_a_reason() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
         while stream.write_all(b"X-Header: value of a header without an end\r\n").is_ok() {}
     });
+    let interim =
+        server(
+            |_, mut stream| {
+                while stream.write_all(b"HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n").is_ok() {}
+            },
+        );
     for (address, expected) in [
+        (interim, "no answer: "),
         (dead, "can't connect: Connection refused"),
         (closing, "no answer: "),
         (garbage, "no answer: invalid HTTP"),

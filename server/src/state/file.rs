@@ -17,11 +17,13 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use tickring::HistoryState;
 
 const NAME: &str = "tickring-state";
 const VERSION: u32 = 1;
+/// The longest file that can be a state file, in bytes. 5,000 events have 10 MiB.
+const LARGEST: u64 = 64 << 20;
 
 /// The file, which is this process's own as long as this lives.
 #[derive(Debug)]
@@ -72,7 +74,10 @@ impl StateFile {
         };
         let path = resolved(path).map_err(failed("find the folder of the state file", path))?;
         let lock = beside(&path, "lock");
-        let file = private().open(&lock).map_err(failed("open", &lock))?;
+        let mut options = private();
+        // A link or a pipe of this name is nobody's lock.
+        options.custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
+        let file = options.open(&lock).map_err(failed("open", &lock))?;
         let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => lock,
             Err((_, Errno::EWOULDBLOCK)) => return Err(StateError::InUse(path)),
@@ -87,6 +92,14 @@ impl StateFile {
 
     /// What is in the file; `None` if there is none. A damaged one is set aside, and there is none then.
     pub(crate) fn load(&self) -> Result<Option<HistoryState>, StateError> {
+        match fs::metadata(&self.path) {
+            Ok(found) if !found.is_file() || found.len() > LARGEST => {
+                let why = "it is no file, or has more than 64 MiB";
+                let error = io::Error::new(io::ErrorKind::InvalidInput, why);
+                return Err(self.failed("use as the state file", error));
+            }
+            _ => {}
+        }
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::program::Program;
 use super::router::Router;
 use crate::export::{FigureValue, Labelled};
 use crate::fleet::Elsewhere;
@@ -31,7 +32,7 @@ impl Router {
         part: &'static str,
         check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        Arc::make_mut(&mut self.options).program.check(part, check);
+        self.program().check(part, check);
         self
     }
 
@@ -59,7 +60,7 @@ impl Router {
         help: &'static str,
         read: impl Fn() -> Option<f64> + Send + Sync + 'static,
     ) -> Self {
-        let program = &mut Arc::make_mut(&mut self.options).program;
+        let program = self.program();
         program.add(name, help, move || read().map(FigureValue::Gauge));
         self
     }
@@ -87,7 +88,7 @@ impl Router {
         help: &'static str,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
-        let program = &mut Arc::make_mut(&mut self.options).program;
+        let program = self.program();
         program.add(name, help, move || Some(FigureValue::Counter(read())));
         self
     }
@@ -115,7 +116,7 @@ impl Router {
         help: &'static str,
         read: impl Fn() -> Vec<(Vec<(&'static str, String)>, f64)> + Send + Sync + 'static,
     ) -> Self {
-        let program = &mut Arc::make_mut(&mut self.options).program;
+        let program = self.program();
         program.add(name, help, move || some(read()).map(FigureValue::Gauges));
         self
     }
@@ -142,7 +143,7 @@ impl Router {
         help: &'static str,
         read: impl Fn() -> Vec<(Vec<(&'static str, String)>, u64)> + Send + Sync + 'static,
     ) -> Self {
-        let program = &mut Arc::make_mut(&mut self.options).program;
+        let program = self.program();
         program.add(name, help, move || some(read()).map(FigureValue::Counters));
         self
     }
@@ -165,10 +166,14 @@ impl Router {
     /// ```
     #[must_use]
     pub fn elsewhere(mut self, read: impl Fn() -> Vec<Elsewhere> + Send + Sync + 'static) -> Self {
-        Arc::make_mut(&mut self.options).program.set_elsewhere(read);
-        // Those of the clones so far show others.
-        self.documents = Arc::default();
+        self.program().set_elsewhere(read);
         self
+    }
+
+    /// To add something. Documents of the clones so far show less.
+    fn program(&mut self) -> &mut Program {
+        self.documents = Arc::default();
+        &mut Arc::make_mut(&mut self.options).program
     }
 }
 

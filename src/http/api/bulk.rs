@@ -16,12 +16,13 @@ use super::response_body::ResponseBody;
 use super::route::Route;
 use super::router::Router;
 use super::scrape::{self, Form};
+use super::single::status_of;
 use super::wanted::{Wanted, WantedMetrics};
 use crate::export::discovery;
 use crate::export::{FigureSample, FigureValue, ProcessSample};
 use crate::fleet::{
     Collecting, Consolidated, EventKind, RejectedExample, RejectionReason, Rejections, Service,
-    seconds,
+    Showing, seconds,
 };
 use crate::http::process;
 
@@ -40,6 +41,15 @@ impl Router {
             Route::RealTime => {
                 let query = Query::parse(request.uri().query().unwrap_or("")).ok()?;
                 Wanted::RealTime { series: query.series }
+            }
+            Route::EventRate | Route::EventRateOf(_) => {
+                let query = Query::parse(request.uri().query().unwrap_or("")).ok()?;
+                if !query.labels {
+                    return None;
+                }
+                let asked = query.service.as_deref().unwrap_or(self.service());
+                let service = if let Route::EventRateOf(name) = route { name } else { asked };
+                Wanted::Labels { service: service.to_owned(), series: query.series }
             }
             Route::Front if !wants_html(headers) => Wanted::Table,
             Route::History(name) => Wanted::History(name.clone()),
@@ -86,6 +96,7 @@ impl Router {
             Wanted::Services => Ok(self.services()),
             Wanted::RealTime { series } => Ok(self.real_time(*series)),
             Wanted::Table => Ok(self.table()),
+            Wanted::Labels { service, series } => self.labels(service, *series),
             Wanted::History(name) => self.history_of(name),
             Wanted::Discovery { authority, .. } => Ok(self.discovery(authority.as_deref())),
             Wanted::Metrics(wanted) => self.metrics(wanted),
@@ -174,6 +185,14 @@ impl Router {
         }
     }
 
+    fn labels(&self, service: &str, series: bool) -> Result<Answer, Refusal> {
+        let showing = Showing { seconds: series, labels: true };
+        let document = self.named(Some(service))?.event_rate_showing(showing);
+        let mut answer = self.long_json(&document);
+        *answer.status_mut() = status_of(&document);
+        Ok(answer)
+    }
+
     pub(super) fn real_time(&self, series: bool) -> Answer {
         self.long_json(&self.consolidated(series))
     }
@@ -192,7 +211,10 @@ impl Router {
         let services = self.options.registry.services();
         let collecting = Collecting { active_within, details };
         let mut document = Consolidated::of(&services, collecting);
-        document.add_elsewhere(self.options.program.elsewhere(), collecting);
+        // While a name moves from elsewhere to here, both know it for a moment.
+        let mut elsewhere = self.options.program.elsewhere();
+        elsewhere.retain(|other| services.get(&other.service).is_none());
+        document.add_elsewhere(elsewhere, collecting);
         document
     }
 

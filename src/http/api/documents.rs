@@ -190,7 +190,12 @@ where
         let _pen = self.pen.lock().await;
         self.room(|| lock(&self.asked).len()).await;
         // From here on nobody joins.
-        lock(&self.asked).remove(&wanted);
+        let shared = lock(&self.asked).remove(&wanted);
+        drop(shared);
+        // Nobody waits any more.
+        if sender.is_closed() {
+            return;
+        }
         let answer = if long { tokio::task::spawn_blocking(make).await.ok() } else { Some(make()) };
         sender.send_replace(answer);
     }
@@ -224,13 +229,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answer_is_made_though_who_asked_is_gone() {
+    async fn answer_that_nobody_waits_for_is_not_made() {
         let documents: Arc<Documents<(), ()>> = Arc::default();
         let (sender, made) = tokio::sync::oneshot::channel();
         let mut asking = Box::pin(documents.get((), false, move || sender.send(()).unwrap()));
         assert!(asking.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         drop(asking);
-        made.await.unwrap();
+        assert!(made.await.is_err());
+        assert!(lock(&documents.asked).is_empty());
+        // Who asks next gets one.
+        assert_eq!(documents.get((), false, || ()).await, Some(()));
     }
 
     /// Time is tokio's, which stands still until somebody waits.

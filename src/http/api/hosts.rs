@@ -49,7 +49,7 @@ impl Named {
             return Err(bad("more than one"));
         }
         let named = match header.map(|host| host.to_str().map(str::trim)) {
-            None if request.version() >= Version::HTTP_11 => return Err(bad("no")),
+            None if request.version() == Version::HTTP_11 => return Err(bad("no")),
             None | Some(Ok("")) => Self::Nothing,
             Some(Ok(host)) => Self::Host(authority(host).ok_or_else(|| bad("unreadable"))?),
             Some(Err(_)) => return Err(bad("unreadable")),
@@ -147,7 +147,11 @@ impl Hosts<'_> {
     fn is_own_origin(self, origin: &str, named: &Named) -> bool {
         let Some((scheme, rest)) = origin.split_once("://") else { return false };
         let Some(origin) = authority(rest) else { return false };
-        let usual = if scheme == "https" { 443 } else { 80 };
+        let usual = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return false,
+        };
         let port = |authority: &Authority| authority.port_u16().unwrap_or(usual);
         let same = |named: &Authority| {
             is_same(named.host(), origin.host()) && port(named) == port(&origin)
@@ -271,6 +275,11 @@ mod tests {
         assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
         let old = Request::get("/").version(Version::HTTP_10).body(()).unwrap();
         assert!(hosts("0.0.0.0", None).check_host(&old).is_ok());
+        // HTTP/2 names the host in its target.
+        let newer = Request::get("https://metrics.example/").version(Version::HTTP_2);
+        let allowed = ["metrics.example".to_owned()];
+        let here = hosts("0.0.0.0", Some(&allowed));
+        assert!(here.check_host(&newer.body(()).unwrap()).is_ok());
         assert!(hosts("", None).check_host(&none).is_ok(), "other code serves this router");
     }
 
@@ -282,6 +291,7 @@ mod tests {
             ("origin", "https://example.com"),
             ("origin", "null"),
             ("origin", "http://localhost:9000"),
+            ("origin", "file://localhost:8003"),
             ("sec-fetch-site", "cross-site"),
             ("sec-fetch-site", "same-site"),
         ] {

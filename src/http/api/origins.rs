@@ -9,7 +9,6 @@ use hyper::header::{
 };
 use hyper::{Method, Request};
 
-use super::route::Route;
 use super::router::Router;
 
 /// What the answer to a request says about pages of other origins.
@@ -32,7 +31,7 @@ impl Router {
         }
         if allowed.iter().any(|origin| origin == "*") {
             let reader = Some(HeaderValue::from_static("*"));
-            return Cors { varies: false, reader, preflight: is_preflight(request) };
+            return Cors { varies: false, reader, preflight: self.is_preflight(request) };
         }
         let mut origins = request.headers().get_all(ORIGIN).iter();
         let only = origins.next().filter(|_| origins.next().is_none());
@@ -42,16 +41,17 @@ impl Router {
             allowed.iter().any(same)
         };
         let reader = only.filter(is_allowed).cloned();
-        Cors { varies: true, preflight: reader.is_some() && is_preflight(request), reader }
+        Cors { varies: true, preflight: reader.is_some() && self.is_preflight(request), reader }
     }
-}
 
-/// Whether a browser asks whether a page may read this path.
-fn is_preflight<T>(request: &Request<T>) -> bool {
-    request.method() == Method::OPTIONS
-        && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-        && Route::find(request.uri().path())
-            .is_some_and(|route| route.methods().contains(&Method::GET))
+    /// Whether a browser asks whether a page may read this path.
+    fn is_preflight<T>(&self, request: &Request<T>) -> bool {
+        request.method() == Method::OPTIONS
+            && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+            && self
+                .route(request.uri().path())
+                .is_some_and(|route| route.methods().contains(&Method::GET))
+    }
 }
 
 impl Cors {

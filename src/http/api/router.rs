@@ -158,6 +158,8 @@ impl Router {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         Arc::make_mut(&mut self.options).limits = limits;
+        // Those of the clones so far show other limits.
+        self.documents = Arc::default();
         self
     }
 

@@ -122,7 +122,7 @@ impl Router {
 }
 
 /// 503 if a service's figures are unavailable, with a line in the log.
-fn status_of(document: &EventRate) -> StatusCode {
+pub(super) fn status_of(document: &EventRate) -> StatusCode {
     match document {
         EventRate::Figures(_) => StatusCode::OK,
         EventRate::Unavailable { service, error, .. } => {

@@ -8,10 +8,20 @@ use super::scrape::Form;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Wanted {
     Services,
-    RealTime { series: bool },
+    RealTime {
+        series: bool,
+    },
     Table,
     History(String),
-    Discovery { here: Option<SocketAddr>, authority: Option<String> },
+    /// The document of a service with the children of its events.
+    Labels {
+        service: String,
+        series: bool,
+    },
+    Discovery {
+        here: Option<SocketAddr>,
+        authority: Option<String>,
+    },
     Metrics(WantedMetrics),
 }
 

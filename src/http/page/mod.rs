@@ -14,7 +14,7 @@ const SCRIPT: &str = include_str!("page.js");
 /// The content security policy of the page. A test holds the hashes of the style and the script.
 pub(crate) const POLICY: &str = "default-src 'none'; \
     style-src 'sha256-A3YmwDVn9Sp97olNGJr4cVrJVq4ZqJbCo0L/4BY6HDY='; \
-    script-src 'sha256-EITVaAHnmdvpui51aMlbg+hvGdBx9sG3TZPog6MS/KI='; \
+    script-src 'sha256-l5zA3wPzEBANUP9yukA9bKNkPJvuqGFDg7aSyyyIosY='; \
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 

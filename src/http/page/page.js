@@ -3,6 +3,9 @@
 
 const POLL = 1000, SLOW_POLL = 5000, TIMEOUT = 5000, LONGEST_PAUSE = 10000, OLD_AFTER = 3500;
 const $ = (id) => document.getElementById(id);
+// Where the page is mounted, also if its address lacks the slash at the end.
+const ROOT = location.pathname.replace(/\/*$/, "/");
+document.querySelectorAll("footer a").forEach((link) => { link.href = ROOT + link.getAttribute("href"); });
 
 // How figures are written.
 const format = (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -316,7 +319,7 @@ let lastTime = 0, slowTime = -Infinity, failures = 0, problem = "", timer = 0, a
 async function ask(path, accepted) {
   const abort = new AbortController(), timeout = setTimeout(() => abort.abort(), TIMEOUT);
   try {
-    const answer = await fetch(path, { cache: "no-store", headers: { accept: "application/json" }, signal: abort.signal });
+    const answer = await fetch(ROOT + path, { cache: "no-store", headers: { accept: "application/json" }, signal: abort.signal });
     if (!answer.ok && !(accepted || []).includes(answer.status)) throw new Error("status " + answer.status);
     return await answer.json();
   } catch (error) {
@@ -342,7 +345,7 @@ async function round() {
     services = await ask("api/v1/services");
     if (of && hasHistory === null) {
       const description = await ifThere("openapi.json");
-      hasHistory = Boolean(description && description.paths && description.paths["/api/v1/services/{name}/history"]);
+      if (description) hasHistory = Boolean(description.paths && description.paths["/api/v1/services/{name}/history"]);
     }
     past = of && hasHistory ? await ifThere(of + "/history") : null;
     slowTime = now;
