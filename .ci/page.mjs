@@ -79,7 +79,7 @@ async function takePictures(name, act = async () => {}) {
   }
 }
 
-// A service with a past, which a server that was just started has not. What is not known is null.
+// For pictures: a service with a past, which a server that was just started has not. What is not known is null.
 async function openWithPast(page) {
   const wave = (length, unknown) => Array.from({ length }, (_, at) => at < unknown ? null : Math.round(500 + 400 * Math.sin(at / 4)));
   const event = { seconds: wave(60, 0), minutes: wave(60, 0), hours: wave(24, 5), days: wave(30, 12) };
@@ -142,7 +142,8 @@ await page.getByLabel("Status").selectOption("");
 await send("enrichment-pipeline.event:12.5|ms\nenrichment-pipeline.event:7|g");
 await send('enrichment-pipeline.<img src=x onerror="document.title=1">:1|c');
 await page.locator(row("enrichment-pipeline")).getByRole("link").press("Enter");
-await until(page, () => document.querySelectorAll("#events .chart path[d^=M]").length > 0);
+// The seconds, and from the server's history the minutes, hours and days.
+await until(page, () => document.querySelectorAll("#events .chart path[d^=M]").length === 4);
 assert.equal(await text(page, "#detail-title"), "enrichment-pipeline");
 assert.equal(await page.evaluate(() => document.activeElement.id), "detail-title");
 await until(page, () => document.querySelector("#events dl").textContent.includes("p99"));

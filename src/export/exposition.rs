@@ -84,6 +84,8 @@ pub(super) struct Samples<'a> {
     format: Format,
     name: &'static str,
     suffix: &'static str,
+    /// A line is put together here: the writer is asked once for each.
+    line: String,
     out: &'a mut dyn Write,
 }
 
@@ -118,7 +120,7 @@ impl<'a> Page<'a> {
                 writeln!(out, "# HELP {name} {help}")
             }
         };
-        Samples { format: self.format, name, suffix, out }
+        Samples { format: self.format, name, suffix, line: String::new(), out }
     }
 }
 
@@ -143,35 +145,38 @@ impl Samples<'_> {
     }
 
     fn write(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) -> fmt::Result {
-        self.out.write_str(self.name)?;
-        self.out.write_str(suffix)?;
+        let line = &mut self.line;
+        line.clear();
+        line.push_str(self.name);
+        line.push_str(suffix);
         for (index, (name, text)) in labels.iter().enumerate() {
-            self.out.write_str(if index == 0 { "{" } else { "," })?;
-            self.out.write_str(name)?;
-            self.out.write_str("=\"")?;
-            escape(self.out, text)?;
-            self.out.write_str("\"")?;
+            line.push(if index == 0 { '{' } else { ',' });
+            line.push_str(name);
+            line.push_str("=\"");
+            escape(line, text);
+            line.push('"');
         }
         if !labels.is_empty() {
-            self.out.write_str("}")?;
+            line.push('}');
         }
-        writeln!(self.out, " {value}")
+        writeln!(line, " {value}")?;
+        self.out.write_str(line)
     }
 }
 
 /// Writes a label's value. Both formats escape the same three characters in it.
-fn escape(out: &mut dyn Write, text: &str) -> fmt::Result {
+fn escape(line: &mut String, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.find(['\\', '"', '\n']) {
-        out.write_str(&rest[..at])?;
-        out.write_str(match rest.as_bytes()[at] {
+        line.push_str(&rest[..at]);
+        line.push_str(match rest.as_bytes()[at] {
             b'\n' => "\\n",
             b'"' => "\\\"",
             _ => "\\\\",
-        })?;
+        });
         rest = &rest[at + 1..];
     }
-    out.write_str(rest)
+    line.push_str(rest);
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn children_count_in_their_minutes_and_leave_none_behind() {
+fn children_count_in_minutes_and_leave_none_behind() {
     let fixture = Fixture::new();
     fixture.meter().record_n(2);
     let mut spec = spec(&["x"]);
