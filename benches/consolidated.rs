@@ -22,7 +22,7 @@ const DOCUMENT: &str = "/api/v1/real-time-metrics";
 const SERIES: &str = "/api/v1/real-time-metrics?series=1";
 
 /// Events on every meter, and durations on every timer: a bucket each, as a busy minute has.
-fn filled(registry: Registry) -> Router {
+fn filled(registry: Registry, host: &str) -> Router {
     for service in registry.services().iter() {
         for event in service.events() {
             match event.timer() {
@@ -33,11 +33,11 @@ fn filled(registry: Registry) -> Router {
             }
         }
     }
-    Router::new(registry, "sports-data").unwrap()
+    Router::new(registry, host).expect("the host is one of them")
 }
 
 fn fifteen() -> Router {
-    filled(Registry::from_catalogue())
+    filled(Registry::from_catalogue(), "sports-data")
 }
 
 fn three_hundred() -> Router {
@@ -48,7 +48,7 @@ fn three_hundred() -> Router {
         let service = if number % 10 == 0 { service.timed_event("job") } else { service };
         registry.register(service.build().expect("it is sound")).expect("its name is free");
     }
-    filled(registry)
+    filled(registry, "service-0")
 }
 
 fn request(uri: &str) -> Request<Bytes> {

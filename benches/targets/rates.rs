@@ -60,7 +60,7 @@ pub(crate) fn rows(table: &mut Vec<Row>) {
     let what = "`events_in_window`, each further shard / `Instant::now()`";
     table.push(Row::ratio(what, against, Promise::AtMost(0.09)));
     let against = ratio(&rate_one, &clock);
-    table.push(Row::ratio("`events_per_second` / `Instant::now()`", against, Promise::AtMost(1.6)));
+    table.push(Row::ratio("`events_per_second` / `Instant::now()`", against, Promise::AtMost(1.8)));
     let against = ratio(&rate_many, &clock);
     let what = "`events_per_second`, 256 shards left behind / `Instant::now()`";
     table.push(Row::ratio(what, against, Promise::AtMost(26.0)));
