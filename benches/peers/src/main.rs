@@ -11,6 +11,7 @@ mod peers;
 
 use std::alloc::System;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Instant;
@@ -26,37 +27,65 @@ const ROUNDS: usize = 7;
 /// How many metrics are made to tell what one takes up.
 const METRICS: usize = 8;
 
-fn entry<P: Peer>() -> Entry {
+/// Bytes of a metric on which so many threads have recorded once, all alive at the same time.
+fn bytes<P: Peer>(threads: usize) -> (usize, Arc<P>) {
     let region = Region::new(ALLOCATOR);
     let metrics: Vec<Arc<P>> = (0..METRICS).map(|_| Arc::new(P::new())).collect();
     let metric = Arc::clone(&metrics[0]);
-    // Joined before the allocator is asked: what the thread itself needed is gone by then.
-    let record_all = move || {
-        metrics.iter().for_each(|metric| metric.record());
-        metrics
-    };
-    let metrics = thread::spawn(record_all).join().unwrap();
+    let all = Barrier::new(threads);
+    // Joined before the allocator is asked: what the threads themselves needed is gone by then.
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                metrics.iter().for_each(|metric| metric.record());
+                all.wait();
+            });
+        }
+    });
     let change = region.change();
-    let bytes = (change.bytes_allocated - change.bytes_deallocated) / METRICS;
     // A pool would hand what is dropped here to the next metric, for nothing.
     std::mem::forget(metrics);
+    ((change.bytes_allocated - change.bytes_deallocated) / METRICS, metric)
+}
 
+fn entry<P: Peer>() -> Entry {
+    let (one, metric) = bytes::<P>(1);
+    let (sixteen, _) = bytes::<P>(16);
     let (written, read) = (Arc::clone(&metric), metric);
     let fresh = || -> Arc<dyn Stream> { Arc::new(P::new()) };
     Entry {
         name: P::NAME,
         gives: P::GIVES,
         team: Box::new(move |threads, n| team(&*written, threads, n)),
-        reads: Box::new(move |n| {
-            let begun = Instant::now();
-            for _ in 0..n {
-                black_box(black_box(&*read).read());
-            }
-            nanos(begun, n)
-        }),
-        bytes,
+        reads: Box::new(move |n, recorded| reads(&*read, n, recorded)),
+        bytes: [one, sixteen],
         streams: [fresh(), fresh()],
     }
+}
+
+/// Nanoseconds of a read; beside a thread that records without a pause, or not.
+fn reads<P: Peer>(metric: &P, n: u32, recorded: bool) -> f64 {
+    let (recording, over) = (AtomicBool::new(!recorded), AtomicBool::new(!recorded));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                for _ in 0..100 {
+                    black_box(metric).record();
+                }
+                recording.store(true, Ordering::Relaxed);
+            }
+        });
+        while !recording.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        let begun = Instant::now();
+        for _ in 0..n {
+            black_box(black_box(metric).read());
+        }
+        let each = nanos(begun, n);
+        over.store(true, Ordering::Relaxed);
+        each
+    })
 }
 
 fn nanos(begun: Instant, n: u32) -> f64 {
@@ -92,21 +121,27 @@ fn summary(figures: &mut [f64]) -> String {
 
 /// All peers take turns, so that they share what the machine does besides.
 fn costs(entries: &[Entry]) {
-    let mut figures = vec![[const { Vec::new() }; 4]; entries.len()];
+    let mut figures = vec![[const { Vec::new() }; 5]; entries.len()];
     for _ in 0..ROUNDS {
-        for (entry, [one, two, eight, read]) in entries.iter().zip(&mut figures) {
+        for (entry, [one, two, eight, read, read_busy]) in entries.iter().zip(&mut figures) {
             one.push((entry.team)(1, 200_000));
             two.push((entry.team)(2, 200_000));
             eight.push((entry.team)(8, 100_000));
-            read.push((entry.reads)(1_000));
+            read.push((entry.reads)(1_000, false));
+            read_busy.push((entry.reads)(1_000, true));
         }
     }
-    println!("| | gives | record, 1 thread | 2 threads | 8 threads | read | bytes |");
-    println!("|---|---|---|---|---|---|---|");
+    println!(
+        "| | gives | record, 1 thread | 2 threads | 8 threads | read | read under a recorder | bytes | \
+         after 16 threads |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (entry, figures) in entries.iter().zip(&mut figures) {
-        let [one, two, eight, read] = figures.each_mut().map(|figures| summary(figures));
-        let Entry { name, gives, bytes, .. } = entry;
-        println!("| {name} | {gives} | {one} | {two} | {eight} | {read} | {bytes} |");
+        let [one, two, eight, read, busy] = figures.each_mut().map(|figures| summary(figures));
+        let Entry { name, gives, bytes: [few, many], .. } = entry;
+        println!(
+            "| {name} | {gives} | {one} | {two} | {eight} | {read} | {busy} | {few} | {many} |"
+        );
     }
 }
 
@@ -115,6 +150,8 @@ fn main() {
     drop(entry::<peers::Tickring>());
     let entries = [
         entry::<peers::Tickring>(),
+        entry::<peers::TickringAtAGlance>(),
+        entry::<peers::TickringCompact>(),
         entry::<peers::FetchAdd>(),
         entry::<peers::Stamps>(),
         entry::<peers::MetricsLib>(),

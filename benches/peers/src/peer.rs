@@ -27,10 +27,10 @@ pub struct Entry {
     pub gives: &'static str,
     /// Nanoseconds per record for each of some threads that do so many.
     pub team: Box<dyn Fn(usize, u32) -> f64>,
-    /// Nanoseconds per read, of so many.
-    pub reads: Box<dyn Fn(u32) -> f64>,
-    /// Bytes of one metric on which one thread has recorded.
-    pub bytes: usize,
+    /// Nanoseconds per read, of so many; while another thread records, or not.
+    pub reads: Box<dyn Fn(u32, bool) -> f64>,
+    /// Bytes of one metric on which one thread has recorded, and on which sixteen have, once each.
+    pub bytes: [usize; 2],
     /// Two fresh metrics for the two streams.
     pub streams: [Arc<dyn Stream>; 2],
 }

@@ -16,7 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct Tickring(tickring::Meter);
 
 impl Peer for Tickring {
-    const NAME: &'static str = "tickring `Meter`";
+    const NAME: &'static str = "tickring `Meter`, read by `events_per_second()`";
     const GIVES: &'static str = "rolling 60 s";
 
     fn new() -> Self {
@@ -27,7 +27,51 @@ impl Peer for Tickring {
         self.0.record();
     }
     fn read(&self) -> f64 {
-        self.0.snapshot().events_per_second()
+        self.0.events_per_second()
+    }
+    fn rate(&self) -> Option<f64> {
+        Some(self.read())
+    }
+}
+
+/// The same, for a reader that is content with the second that was published last.
+pub struct TickringAtAGlance(tickring::Meter);
+
+impl Peer for TickringAtAGlance {
+    const NAME: &'static str = "the same, read by `events_in_window()`";
+    const GIVES: &'static str = "the last 60 whole seconds and this one";
+
+    fn new() -> Self {
+        Self(tickring::Meter::new())
+    }
+    #[inline]
+    fn record(&self) {
+        self.0.record();
+    }
+    fn read(&self) -> f64 {
+        self.0.events_in_window() as f64
+    }
+    fn rate(&self) -> Option<f64> {
+        Some(self.read() / 60.0)
+    }
+}
+
+/// One of ten thousand meters, most of which are cold.
+pub struct TickringCompact(tickring::Meter);
+
+impl Peer for TickringCompact {
+    const NAME: &'static str = "tickring `Meter::compact`";
+    const GIVES: &'static str = "rolling 60 s";
+
+    fn new() -> Self {
+        Self(tickring::Meter::compact())
+    }
+    #[inline]
+    fn record(&self) {
+        self.0.record();
+    }
+    fn read(&self) -> f64 {
+        self.0.events_per_second()
     }
     fn rate(&self) -> Option<f64> {
         Some(self.read())

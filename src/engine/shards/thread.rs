@@ -4,9 +4,9 @@
 //! then a map of all shards that the thread owns; then the roster of the meter. The key of a meter is
 //! unique for the life of the process, so an entry of a dropped meter never matches again.
 //!
-//! A key has two places in the cache, its own and the neighbour's. A newcomer takes its own place, and
-//! what was there moves to the neighbour's, in place of what was there. So two meters that meet don't push
-//! each other out.
+//! A key has two places in the cache, its own and the neighbour's. A newcomer takes its own place. What was
+//! there moves to the neighbour's, in place of what was there, if it was in its own place; else it goes. So
+//! two meters that meet don't push each other out, and one that is not used any more pushes out nobody.
 //!
 //! When the thread ends, the destructor of the map empties the cache and gives the shards back. A record
 //! after that, from the destructor of another thread-local, finds neither a cache entry nor a map. It
@@ -122,10 +122,12 @@ fn index(key: u64) -> usize {
 
 fn put(key: u64, shard: &'static Shard) {
     let _ = CACHE.try_with(|cache| {
-        let index = index(key);
-        let (before, beside) = (cache.keys[index].replace(key), index ^ 1);
-        let moved = cache.shards[index].replace(shard);
-        if before != NO_METER && before != key {
+        let place = index(key);
+        let (before, beside) = (cache.keys[place].replace(key), place ^ 1);
+        let moved = cache.shards[place].replace(shard);
+        // Who was a guest here goes for good. Moved to and fro, a meter that is not used any more would
+        // push out those of both places, again and again.
+        if before != NO_METER && before != key && index(before) == place {
             cache.keys[beside].set(before);
             cache.shards[beside].set(moved);
         }
@@ -257,6 +259,28 @@ mod tests {
     use super::*;
 
     const SECOND: Tick = Tick(7);
+
+    /// Two meters in use must find room, whatever was in their places before.
+    #[test]
+    fn hot_meters_push_out_what_is_not_used_any_more() {
+        let (here, beside) = (4, 5);
+        for stale in [vec![0x104], vec![0x105], vec![0x104, 0x105], vec![0x105, 0x104]] {
+            for hot in [[here, beside], [here, 0x204], [beside, 0x205]] {
+                let keys = [stale.clone(), hot.to_vec()].concat();
+                let misses = thread::spawn(move || {
+                    let miss = |key: &u64| cached(*key).or_else(|| cached_beside(*key)).is_none();
+                    let in_turn = keys.iter().chain(hot.iter().cycle().take(10));
+                    for key in in_turn {
+                        if miss(key) {
+                            put(*key, &NOWHERE);
+                        }
+                    }
+                    hot.iter().filter(|key| miss(key)).count()
+                });
+                assert_eq!(misses.join().unwrap(), 0, "{stale:x?} {hot:x?}");
+            }
+        }
+    }
 
     #[test]
     fn a_found_shard_stays_in_the_cache() {
