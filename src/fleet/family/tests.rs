@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::keys::OTHER;
 use super::*;
 use crate::engine::ManualClock;
 use crate::fleet::{Registry, Service, ServiceError};
