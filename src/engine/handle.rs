@@ -232,4 +232,50 @@ mod tests {
         timer.clone().record(Duration::from_millis(1));
         assert_eq!((meter.total(), timer.meter().total()), (1, 1));
     }
+
+    #[cfg(feature = "service")]
+    #[test]
+    fn only_a_meter_in_an_arc_can_be_had_alone() {
+        static METER: Meter = Meter::new();
+        static TIMER: Timer = Timer::new();
+        let mut counted = MeterHandle::from(Arc::new(Meter::new()));
+        let timer = Arc::new(Timer::new());
+        let mut of_timer = MeterHandle::from(TimerHandle::from(Arc::clone(&timer)));
+        let mut fixed = MeterHandle::from(&METER);
+        assert!(counted.counted_mut().is_some_and(|meter| Arc::get_mut(meter).is_some()));
+        assert!(of_timer.counted_mut().is_none() && fixed.counted_mut().is_none());
+        assert!(TimerHandle::from(&TIMER).counted_mut().is_none());
+        assert!(TimerHandle::from(Arc::new(Timer::new())).counted_mut().is_some());
+        assert!(Timer::new().meter_of_service().is_none(), "it has a meter of its own");
+
+        // A timer of each counts on the same meter.
+        assert!(fixed.timed().is_none());
+        let on_counted = counted.timed().unwrap();
+        on_counted.record(Duration::from_millis(1));
+        of_timer.timed().unwrap().record(Duration::from_millis(1));
+        assert_eq!((counted.total(), timer.meter().total()), (1, 1));
+    }
+
+    #[cfg(feature = "service")]
+    #[test]
+    fn weak_handle_knows_its_meter_after_its_end() {
+        static METER: Meter = Meter::new();
+        let counted = MeterHandle::from(Arc::new(Meter::new()));
+        let of_timer = MeterHandle::from(TimerHandle::from(Arc::new(Timer::new())));
+        let all = [MeterHandle::from(&METER), counted, of_timer];
+        let weak = all.each_ref().map(WeakMeter::of);
+        for (index, (meter, weak_one)) in all.iter().zip(&weak).enumerate() {
+            weak_one.upgrade().unwrap().record();
+            assert_eq!(meter.total(), 1);
+            let same = weak.iter().map(|other| weak_one.is(other));
+            assert!(same.enumerate().all(|(other, same)| same == (other == index)));
+            assert!(!weak_one.is(&WeakMeter::default()));
+        }
+        drop(all);
+        let alive = weak.each_ref().map(|weak| weak.upgrade().is_some());
+        assert_eq!(alive, [true, false, false], "a static meter has no end");
+        assert!(weak.iter().all(|weak| weak.is(&weak.clone())));
+        assert!(WeakMeter::default().is(&WeakMeter::default()));
+        assert!(WeakMeter::default().upgrade().is_none());
+    }
 }
