@@ -120,20 +120,15 @@ def test_under_uvicorn(tmp_path, server):
     server.no_more()
 
 
-def uvicorn_worker():
-    """The class of gunicorn's workers that run uvicorn; it has moved."""
-    try:
-        __import__("uvicorn.workers")
-        return "uvicorn.workers.UvicornWorker"
-    except ImportError:
-        return pytest.importorskip("uvicorn_worker").__name__ + ".UvicornWorker"
-
-
 def test_under_gunicorn_with_four_workers(tmp_path, server):
     """The workers are told to end when the last requests have only just been answered."""
     pytest.importorskip("gunicorn")
     pytest.importorskip("uvicorn")
-    worker = uvicorn_worker()
+    worker = "uvicorn.workers.UvicornWorker"
+    try:
+        __import__("uvicorn.workers")
+    except ImportError:
+        worker = pytest.importorskip("uvicorn_worker").__name__ + ".UvicornWorker"
     command = ["gunicorn", "application:app", "--worker-class", worker, "--workers", "4", "--preload",
                "--log-level", "error"]
     with Running(tmp_path, server, command) as running:
@@ -149,24 +144,4 @@ def test_under_gunicorn_with_four_workers(tmp_path, server):
         for _ in range(20):
             ask(running.port, "/process")
     server.take_until(request=REQUESTS + 50 + asked + 20)
-    server.no_more()
-
-
-def test_under_gunicorn_whose_workers_are_recycled(tmp_path, server):
-    """A worker ends after some requests, and another one takes its place. What it has counted arrives."""
-    pytest.importorskip("gunicorn")
-    pytest.importorskip("uvicorn")
-    command = ["gunicorn", "application:app", "--worker-class", uvicorn_worker(), "--workers", "2",
-               "--preload", "--max-requests", "60", "--log-level", "error"]
-    with Running(tmp_path, server, command) as running:
-        processes, answered = set(), 0
-        deadline = time.monotonic() + PATIENCE
-        while (len(processes) < 6 or answered < 400) and time.monotonic() < deadline:
-            try:
-                processes.add(ask(running.port, "/process")["process"])
-            except OSError:  # The worker that had accepted it ends, and has not begun it.
-                continue
-            answered += 1
-        assert len(processes) >= 6, (processes, answered)
-        server.take_until(request=answered)
     server.no_more()
