@@ -1,14 +1,14 @@
 //! The meter: counts events and reports their rate.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
+use crate::engine::own::OwnShard;
 use crate::engine::seconds::GUARD;
 use crate::engine::seconds::kept::Kept;
 use crate::engine::shards::pool::{COUNTING, NO_SHARDS, TIMING};
 use crate::engine::shards::roster::Roster;
-use crate::engine::shards::shard::{Shard, Token};
+use crate::engine::shards::shard::Shard;
 use crate::engine::shards::thread;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::sync::{AtomicU64, Ordering, const_unless_loom, spin_loop};
@@ -227,12 +227,7 @@ impl Meter {
     #[must_use]
     pub fn local(&self) -> LocalMeter<'_> {
         self.start_once();
-        LocalMeter {
-            meter: self,
-            ticks: self.ticks,
-            own: self.roster.join(),
-            _not_sync: PhantomData,
-        }
+        LocalMeter { own: OwnShard::of(self.ticks, &self.roster), meter: self }
     }
 
     /// All figures as of now, in one pass. It costs one reading of the clock and a pass over 61 buckets
@@ -386,11 +381,7 @@ impl fmt::Debug for Meter {
 #[derive(Debug)]
 pub struct LocalMeter<'a> {
     meter: &'a Meter,
-    /// The published tick of the meter's clock, one step nearer.
-    ticks: &'static TickCell,
-    /// `None` if the meter had no shard left.
-    own: Option<(&'static Shard, Token)>,
-    _not_sync: PhantomData<std::cell::Cell<()>>,
+    own: OwnShard,
 }
 
 impl LocalMeter<'_> {
@@ -403,25 +394,8 @@ impl LocalMeter<'_> {
     /// Counts `n` events, now.
     #[inline]
     pub fn record_n(&mut self, n: u64) {
-        match self.own {
-            Some((shard, _)) => shard.ring().add(self.ticks.load(), n),
-            None => self.record_shared(n),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn record_shared(&self, n: u64) {
-        if n != 0 {
-            self.meter.roster.add_shared(self.ticks.load(), n);
-        }
-    }
-}
-
-impl Drop for LocalMeter<'_> {
-    fn drop(&mut self) {
-        if let Some((shard, token)) = self.own {
-            shard.give_back(token);
+        if !self.own.add(n) {
+            self.own.add_shared(&self.meter.roster, n);
         }
     }
 }

@@ -27,7 +27,7 @@
 //!
 //! From the bottom up: `sync`; `time`; `diagnostics`; `seconds` and `durations`, which know neither each
 //! other nor shards; `shards`, which knows both; `snapshot` and `distribution`; `show`, which prints
-//! these two; `meter`; `timer`; `stopwatch` and `handle`; `owned`. What the layers above the engine may use is re-exported here, and
+//! these two; `meter`; `timer`; `own`, the shard of a local meter; `stopwatch` and `handle`; `owned`. What the layers above the engine may use is re-exported here, and
 //! nothing else.
 //!
 //! # Words
@@ -57,6 +57,7 @@ mod handle;
 #[cfg(any(loom, feature = "internals"))]
 pub mod internals;
 mod meter;
+mod own;
 mod owned;
 mod reads;
 mod seconds;

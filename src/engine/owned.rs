@@ -1,12 +1,10 @@
 //! Recorders and guards that borrow nothing, for structs, request contexts and tasks.
 
-use std::cell::Cell;
-use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use crate::engine::handle::{MeterHandle, TimerHandle};
-use crate::engine::shards::shard::{Shard, Token};
-use crate::engine::time::{Clock, TickCell};
+use crate::engine::own::OwnShard;
+use crate::engine::time::Clock;
 
 /// A [`LocalMeter`](crate::LocalMeter) that holds its meter, so that it can be a field of a struct.
 ///
@@ -29,12 +27,9 @@ use crate::engine::time::{Clock, TickCell};
 /// ```
 #[derive(Debug)]
 pub struct OwnedLocalMeter {
-    /// The published tick of the meter's clock, which lives as long as the meter.
-    ticks: &'static TickCell,
-    /// `None` if the meter had no shard left.
-    own: Option<(&'static Shard, Token)>,
+    /// Before the meter: it is given back before the meter may end.
+    own: OwnShard,
     meter: MeterHandle,
-    _not_sync: PhantomData<Cell<()>>,
 }
 
 impl OwnedLocalMeter {
@@ -53,12 +48,7 @@ impl OwnedLocalMeter {
     pub fn new(meter: impl Into<MeterHandle>) -> Self {
         let meter = meter.into();
         meter.start_once();
-        Self {
-            ticks: meter.clock().published(),
-            own: meter.roster().join(),
-            meter,
-            _not_sync: PhantomData,
-        }
+        Self { own: OwnShard::of(meter.clock().published(), meter.roster()), meter }
     }
 
     /// The meter on which it records.
@@ -76,25 +66,8 @@ impl OwnedLocalMeter {
     /// Counts `n` events, now.
     #[inline]
     pub fn record_n(&mut self, n: u64) {
-        match self.own {
-            Some((shard, _)) => shard.ring().add(self.ticks.load(), n),
-            None => self.record_shared(n),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn record_shared(&self, n: u64) {
-        if n != 0 {
-            self.meter.roster().add_shared(self.ticks.load(), n);
-        }
-    }
-}
-
-impl Drop for OwnedLocalMeter {
-    fn drop(&mut self) {
-        if let Some((shard, token)) = self.own {
-            shard.give_back(token);
+        if !self.own.add(n) {
+            self.own.add_shared(self.meter.roster(), n);
         }
     }
 }
