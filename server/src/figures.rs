@@ -76,8 +76,12 @@ pub(crate) fn figures(router: Router, lost: LostLines, reload: &Arc<LastReload>)
 
 /// The router with how saving the history goes.
 pub(crate) fn of_state(router: Router, saves: &Arc<Saves>) -> Router {
-    let (failures, last) = (Arc::clone(saves), Arc::clone(saves));
+    let (failures, last, works) = (Arc::clone(saves), Arc::clone(saves), Arc::clone(saves));
     router
+        .health_check("history", move || {
+            let died = || "the thread that saves it has died: the log has more".to_owned();
+            works.is_running().then_some(()).ok_or_else(died)
+        })
         .counter(
             "tickring_state_write_failures",
             "How often the history could not be saved.",

@@ -8,7 +8,7 @@ mod file;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,6 +29,17 @@ pub(crate) struct Saves {
     failures: AtomicU64,
     /// Milliseconds since 1970.
     last: AtomicU64,
+    /// Relaxed as well: whoever asks for its health asks again.
+    ended: AtomicBool,
+}
+
+/// Says that the thread has ended, however it did.
+struct Ends(Arc<Saves>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Saves {
@@ -40,6 +51,11 @@ impl Saves {
     pub(crate) fn last(&self) -> Option<f64> {
         let millis = self.last.load(Ordering::Relaxed);
         (millis > 0).then(|| Duration::from_millis(millis).as_secs_f64())
+    }
+
+    /// Whether the thread that saves is there.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.ended.load(Ordering::Relaxed)
     }
 
     fn now(&self) {
@@ -66,9 +82,9 @@ impl Saver {
         let (stop, stopped) = channel();
         let (end, ended) = channel();
         let saves = Arc::<Saves>::default();
-        let counted = Arc::clone(&saves);
+        let counted = Ends(Arc::clone(&saves));
         thread::Builder::new().name("tickring-state".into()).spawn(move || {
-            save_until(&stopped, &file, &history, pause.max(SHORTEST), &counted);
+            save_until(&stopped, &file, &history, pause.max(SHORTEST), &counted.0);
             let _gone = end.send(());
         })?;
         Ok(Self { stop, ended, saves })
@@ -137,4 +153,34 @@ pub(crate) fn restore(path: &Path, history: &History) -> Result<StateFile, State
         history.restore(state);
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tickring::Registry;
+
+    #[test]
+    fn thread_that_has_ended_shows() {
+        let saves = Arc::<Saves>::default();
+        let ends = Ends(Arc::clone(&saves));
+        assert!(saves.is_running());
+        let died = thread::spawn(move || {
+            let _ends = ends;
+            panic!("on purpose");
+        });
+        assert!(died.join().is_err() && !saves.is_running());
+    }
+
+    #[test]
+    fn saver_runs_until_it_is_told_to_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = StateFile::open(&folder.path().join("state")).unwrap();
+        let history = History::new(Registry::from_catalogue());
+        let saver = Saver::start(file, history, Duration::from_secs(3600)).unwrap();
+        let shown = Arc::clone(&saver.saves);
+        assert!(shown.is_running());
+        saver.finish();
+        assert!(shown.last().is_some());
+    }
 }
