@@ -34,6 +34,7 @@ mod config;
 mod datagrams;
 mod drops;
 mod frames;
+mod known;
 mod line;
 mod listener;
 mod recorder;
