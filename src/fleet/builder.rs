@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use super::event::{FiguresFrom, Source};
@@ -153,7 +153,7 @@ impl ServiceBuilder {
     /// them twice.
     ///
     /// ```
-    /// use std::sync::Arc;
+    /// use std::sync::{Arc, OnceLock};
     /// use tickring::{Meter, Service};
     ///
     /// static FRAMES: Meter = Meter::new();
@@ -248,7 +248,8 @@ impl ServiceBuilder {
     ///
     /// Each event that `previous` has under the same name goes on with the same meter, timer or
     /// source: handles that threads hold stay valid, and no count is lost. Events that only
-    /// `previous` has are left out. An event can become timed, or stop being timed.
+    /// `previous` has are left out. An event can become timed, or stop being timed. Nothing of this changes
+    /// `previous`: its labels are what they were until a registry has the new service.
     ///
     /// Called again, it adds an earlier service: events that `previous` doesn't have go on from
     /// that one.
@@ -399,7 +400,7 @@ impl ServiceBuilder {
             let started = Moment::since_origin(now.elapsed().saturating_sub(age));
             (started, wall.checked_sub(age).unwrap_or(wall))
         };
-        Ok(Service { spec, clock, started, started_at, events, by_name })
+        Ok(Service { spec, clock, started, started_at, events, by_name, settled: OnceLock::new() })
     }
 }
 

@@ -42,12 +42,14 @@ impl Registry {
             let (live, earlier) = (services.get(&name), services.earlier(&name));
             let previous = live.into_iter().chain(earlier);
             let builder = previous.fold(ServiceBuilder::from(spec), ServiceBuilder::continuing);
-            let now = Arc::new(builder.keep_admitted().build()?);
+            let mut now = builder.keep_admitted().build()?;
+            now.settle();
+            let now = Arc::new(now);
             // What is admitted may be forgotten.
             let all =
                 union(live.into_iter().chain([&now]).chain(earlier), |event| !event.admitted)?;
             services.keep(all);
-            Ok(services.put(now))
+            Ok(services.put_settled(now))
         })
     }
 

@@ -128,21 +128,51 @@ impl FiguresFrom {
     }
 
     /// The same with labels. If the event had these keys before, or the first of them, its children go on.
+    /// They learn of what is new when the service is put: see [`settle`](Self::settle).
     pub(super) fn with_labels(mut self, declared: Declared<'_>) -> Self {
-        if let Self::Recorded { meter, timer, timed, families, labelled } = &mut self {
-            let in_use = timer.as_ref().filter(|_| *timed);
+        if let Self::Recorded { labelled, .. } = &mut self {
+            *labelled = true;
+            self.choose_family(declared);
+        }
+        self
+    }
+
+    /// Puts the children of these keys first.
+    fn choose_family(&mut self, declared: Declared<'_>) {
+        if let Self::Recorded { meter, timer, timed, families, .. } = self {
             let is = |known: &Arc<Children>| known.has_keys(declared.keys);
             let begins = |known: &Arc<Children>| known.is_begun_by(declared.keys);
             let known = families.iter().position(is).or_else(|| families.iter().position(begins));
-            let family = match known {
-                Some(known) => families.remove(known),
-                None => Arc::new(Children::new(declared, meter, in_use)),
+            let family = if let Some(known) = known {
+                families.remove(known)
+            } else {
+                let in_use = timer.as_ref().filter(|_| *timed);
+                Arc::new(Children::new(declared, meter, in_use))
             };
-            family.change(declared, in_use);
             families.insert(0, family);
-            *labelled = true;
         }
-        self
+    }
+
+    /// Makes the children what is declared, since the service is put. Until then they may be those of a
+    /// service that stays. Another service that goes on from the same one may have been put meanwhile, with
+    /// more keys, which stay, or with others, or with a timer.
+    pub(super) fn settle(&mut self, declared: Declared<'_>) {
+        if self.shown_family().is_some_and(|family| !family.fits(declared.keys)) {
+            self.choose_family(declared);
+        }
+        if let Self::Recorded { timer, timed, families, labelled: true, .. } = self
+            && let Some(family) = families.first()
+            && let Some(first) = family.change(declared, timer.as_ref().filter(|_| *timed))
+        {
+            *timer = Some(first);
+        }
+    }
+
+    fn shown_family(&self) -> Option<&Arc<Children>> {
+        match self {
+            Self::Recorded { families, labelled: true, .. } => families.first(),
+            _ => None,
+        }
     }
 }
 
@@ -266,10 +296,7 @@ impl EventKind {
 
     /// The children of an event that has labels.
     pub(crate) fn children(&self) -> Option<&Arc<Children>> {
-        match &self.figures {
-            FiguresFrom::Recorded { families, labelled: true, .. } => families.first(),
-            _ => None,
-        }
+        self.figures.shown_family()
     }
 
     /// How many samples a family of `/metrics` has of it.

@@ -85,7 +85,7 @@ impl Registry {
             if services.get(service.name()).is_some() {
                 return Err(RegistryError::DuplicateService { name: service.name().into() });
             }
-            Ok(services.put(Arc::new(service)))
+            Ok(services.put(service))
         })
     }
 
@@ -112,7 +112,7 @@ impl Registry {
     /// ```
     #[allow(clippy::must_use_candidate)] // It is called for its effect.
     pub fn replace(&self, service: Service) -> Arc<Service> {
-        self.change(|services| services.put(Arc::new(service)))
+        self.change(|services| services.put(service))
     }
 
     /// Replaces or adds the service that `describe` makes from the present services. Reads and
@@ -154,7 +154,7 @@ impl Registry {
     ) -> Result<Arc<Service>, E> {
         let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let service = describe(&services)?;
-        Ok(Arc::make_mut(&mut services).put(Arc::new(service)))
+        Ok(Arc::make_mut(&mut services).put(service))
     }
 
     /// Replaces the service of this name by what `revise` makes of it, or removes it if that is
@@ -163,7 +163,7 @@ impl Registry {
         self.change(|services| {
             let Some(known) = services.get(name) else { return };
             match revise(known) {
-                Some(service) => drop(services.put(Arc::new(service))),
+                Some(service) => drop(services.put(service)),
                 None => drop(services.take(name)),
             }
         });
@@ -279,7 +279,13 @@ impl Services {
         self.earlier.insert(service.name().into(), service);
     }
 
-    pub(super) fn put(&mut self, service: Arc<Service>) -> Arc<Service> {
+    pub(super) fn put(&mut self, mut service: Service) -> Arc<Service> {
+        service.settle();
+        self.put_settled(Arc::new(service))
+    }
+
+    /// The same of a service that has been settled under this lock.
+    pub(super) fn put_settled(&mut self, service: Arc<Service>) -> Arc<Service> {
         if let Some(&index) = self.by_name.get(service.name()) {
             self.in_order[index] = Arc::clone(&service);
         } else {

@@ -1,7 +1,7 @@
 //! A service: a name, and a meter for each kind of event.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use super::family::{Children, Family, TimedFamily};
@@ -29,6 +29,8 @@ pub struct Service {
     pub(super) started_at: SystemTime,
     pub(super) events: Vec<EventKind>,
     pub(super) by_name: HashMap<Box<str>, usize>,
+    /// Set when the events' children have become what the spec declares.
+    pub(super) settled: OnceLock<()>,
 }
 
 impl Service {
@@ -174,6 +176,7 @@ impl Service {
     /// labels, or none.
     pub fn family<const N: usize>(&self, event: &str) -> Result<Family<N>, ServiceError> {
         self.meter(event)?;
+        self.settle_in_use();
         let family = self.event(event).and_then(EventKind::children);
         let fits = |_: &&Arc<Children>| self.spec.labels.get(event).map_or(0, Vec::len) == N;
         match family.filter(fits) {
@@ -208,6 +211,29 @@ impl Service {
     pub fn retire_idle(&self) -> usize {
         let families = self.events.iter().flat_map(EventKind::families);
         families.map(|family| family.retire_idle()).sum()
+    }
+
+    /// Makes the children of labelled events what the spec declares. To be called when the service is put,
+    /// under the lock of the registry: before that, they may be those of a service that stays.
+    pub(super) fn settle(&mut self) {
+        for event in &mut self.events {
+            if let Some(declared) = self.spec.declared(&event.name) {
+                event.figures.settle(declared);
+            }
+        }
+        let _ = self.settled.set(());
+    }
+
+    /// The same of a service that is used without a registry.
+    fn settle_in_use(&self) {
+        self.settled.get_or_init(|| {
+            for event in &self.events {
+                let declared = self.spec.declared(&event.name);
+                if let (Some(family), Some(declared)) = (event.children(), declared) {
+                    family.change(declared, event.timer());
+                }
+            }
+        });
     }
 
     /// An event by its name.

@@ -167,21 +167,24 @@ impl Children {
         children
     }
 
-    /// Takes the keys, the cap and the idle time of a new declaration. Its first keys are those that are here.
-    pub(in crate::fleet) fn change(&self, declared: Declared<'_>, timer: Option<&TimerHandle>) {
+    /// Takes the keys, the cap and the idle time of a new declaration, which [fits](Self::fits). Keys that are
+    /// here stay. Returns the timer that the event has now: `timer`, unless it had one before.
+    pub(in crate::fleet) fn change(
+        &self,
+        declared: Declared<'_>,
+        timer: Option<&TimerHandle>,
+    ) -> Option<TimerHandle> {
         let list = self.lock();
-        if !self.has_keys(declared.keys) {
+        if self.is_begun_by(declared.keys) && !self.has_keys(declared.keys) {
             let keys = declared.keys.iter().map(|key| key.as_str().into()).collect();
             *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         }
         self.cap.store(declared.cap, Ordering::Relaxed);
         self.retire_after.store(declared.retire_after.as_secs(), Ordering::Relaxed);
         self.timed.store(timer.is_some(), Ordering::Relaxed);
-        if let Some(timer) = timer {
-            // With a second timer, each would have a part of the durations.
-            self.unlabelled.timer.get_or_init(|| timer.clone());
-        }
         self.note_room(&list);
+        // With a second timer, each would have a part of the durations.
+        timer.map(|timer| self.unlabelled.timer.get_or_init(|| timer.clone()).clone())
     }
 
     pub(crate) fn keys(&self) -> Keys {
@@ -197,6 +200,11 @@ impl Children {
     pub(in crate::fleet) fn is_begun_by(&self, keys: &[String]) -> bool {
         let own = self.keys();
         own.len() <= keys.len() && own.iter().zip(keys).all(|(a, b)| **a == **b)
+    }
+
+    /// Whether these are its keys, or the first of them, or begin with them.
+    pub(in crate::fleet) fn fits(&self, keys: &[String]) -> bool {
+        self.keys().iter().zip(keys).all(|(a, b)| **a == **b)
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -262,4 +262,6 @@ impl<const N: usize> fmt::Debug for TimedFamily<N> {
 }
 
 #[cfg(test)]
+mod replaced;
+#[cfg(test)]
 mod tests;
