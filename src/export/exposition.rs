@@ -27,13 +27,12 @@ impl Format {
 }
 
 /// What a family is, whatever its samples are.
-pub(super) struct Family {
+pub(super) struct Family<'a> {
     /// The name without the suffix that samples of this kind have.
-    pub(super) name: &'static str,
+    pub(super) name: &'a str,
     pub(super) kind: Kind,
     pub(super) unit: Option<&'static str>,
-    /// Has no backslash, quote or line end, so it needs no escapes.
-    pub(super) help: &'static str,
+    pub(super) help: &'a str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,7 +81,7 @@ pub(super) struct Page<'a> {
 /// A family whose samples are being written.
 pub(super) struct Samples<'a> {
     format: Format,
-    name: &'static str,
+    name: &'a str,
     suffix: &'static str,
     /// A line is put together here: the writer is asked once for each.
     line: String,
@@ -102,9 +101,9 @@ impl<'a> Page<'a> {
     }
 
     /// Begins a family. All its samples must follow.
-    pub(super) fn family(&mut self, family: &Family) -> Samples<'_> {
+    pub(super) fn family<'s>(&'s mut self, family: &Family<'s>) -> Samples<'s> {
         let Family { name, kind, unit, help } = family;
-        let suffix = kind.suffix();
+        let (suffix, help) = (kind.suffix(), Help(help, self.format));
         let out = &mut *self.out;
         let _ = match self.format {
             Format::Text => {
@@ -164,6 +163,20 @@ impl Samples<'_> {
     }
 }
 
+/// A help text as it is written. Quotes are escaped in `OpenMetrics` only.
+struct Help<'a>(&'a str, Format);
+
+impl Display for Help<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|letter| match letter {
+            '\\' => f.write_str("\\\\"),
+            '\n' => f.write_str("\\n"),
+            '"' if self.1 == Format::OpenMetrics => f.write_str("\\\""),
+            letter => f.write_char(letter),
+        })
+    }
+}
+
 /// Writes a label's value. Both formats escape the same three characters in it.
 fn escape(line: &mut String, text: &str) {
     let mut rest = text;
@@ -183,7 +196,7 @@ fn escape(line: &mut String, text: &str) {
 mod tests {
     use super::*;
 
-    const QUEUE: Family = Family {
+    const QUEUE: Family<'_> = Family {
         name: "queue_bytes",
         kind: Kind::Counter,
         unit: Some("bytes"),
@@ -209,5 +222,18 @@ mod tests {
         let openmetrics = "# TYPE queue_bytes counter\n# UNIT queue_bytes bytes\n\
                            # HELP queue_bytes Bytes that have waited.\n";
         assert_eq!(page(Format::OpenMetrics), format!("{openmetrics}{samples}# EOF\n"));
+    }
+
+    #[test]
+    fn help_is_one_line_whatever_is_in_it() {
+        let family = Family { help: "a \\ \"b\"\nc", ..QUEUE };
+        for (format, line) in [
+            (Format::Text, r#"# HELP queue_bytes_total a \\ "b"\nc"#),
+            (Format::OpenMetrics, r#"# HELP queue_bytes a \\ \"b\"\nc"#),
+        ] {
+            let mut out = String::new();
+            Page::new(format, &mut out).family(&family);
+            assert!(out.lines().any(|found| found == line), "{line} is missing in {out}");
+        }
     }
 }

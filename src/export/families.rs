@@ -1,76 +1,69 @@
 //! The families of `/metrics`, in the order in which they are shown.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use super::exposition::{Family, Format, Kind, Page};
-use super::process;
 use super::scrape::{FamilySample, Scrape};
-use crate::engine::SinceStart;
+use super::{durations, own, process};
 use crate::fleet::RateBasis;
 
-const SERVICE: Family = Family {
+const SERVICE: Family<'_> = Family {
     name: "tickring_service",
     kind: Kind::Info,
     unit: None,
     help: "A hosted service with its category and the basis of its rate: rolling (over the last \
            60 s) or lifetime (over the uptime).",
 };
-const SERVICE_UP: Family = Family {
+const SERVICE_UP: Family<'_> = Family {
     name: "tickring_service_up",
     kind: Kind::Gauge,
     unit: None,
     help: "Whether the figures of a service are available: 1, or 0 while a source of its figures fails.",
 };
-const EVENTS: Family = Family {
+const EVENTS: Family<'_> = Family {
     name: "tickring_events",
     kind: Kind::Counter,
     unit: None,
     help: "Events since the service started.",
 };
-const IN_WINDOW: Family = Family {
+const IN_WINDOW: Family<'_> = Family {
     name: "tickring_events_in_window",
     kind: Kind::Gauge,
     unit: None,
     help: "Events in the last 60 s.",
 };
-const PER_SECOND: Family = Family {
+const PER_SECOND: Family<'_> = Family {
     name: "tickring_events_per_second",
     kind: Kind::Gauge,
     unit: None,
     help: "Events per second, on the basis of the service.",
 };
-const LAST_EVENT_AGE: Family = Family {
+const LAST_EVENT_AGE: Family<'_> = Family {
     name: "tickring_last_event_age_seconds",
     kind: Kind::Gauge,
     unit: Some("seconds"),
     help: "Time since the last event, in whole seconds; absent before the first event.",
 };
-const DURATION: Family = Family {
-    name: "tickring_duration_seconds",
-    kind: Kind::Histogram,
-    unit: Some("seconds"),
-    help: "Durations of timed events since the service started.",
-};
-const RETIRED: Family = Family {
+const RETIRED: Family<'_> = Family {
     name: "tickring_events_retired",
     kind: Kind::Counter,
     unit: None,
     help: "Events of label sets that were idle and are not shown any more; with tickring_events they are all \
            events since the service started.",
 };
-const LABEL_OVERFLOW: Family = Family {
+const LABEL_OVERFLOW: Family<'_> = Family {
     name: "tickring_label_overflow",
     kind: Kind::Counter,
     unit: None,
     help: "Look-ups of label sets past the cap of their event, which count under the value other.",
 };
-const UPTIME: Family = Family {
+const UPTIME: Family<'_> = Family {
     name: "tickring_uptime_seconds",
     kind: Kind::Gauge,
     unit: Some("seconds"),
     help: "Time since the service started.",
 };
+
 /// Writes the document of a scrape.
 pub(crate) fn encode(scrape: &Scrape<'_>, format: Format, out: &mut dyn Write) {
     let mut page = Page::new(format, out);
@@ -82,6 +75,7 @@ pub(crate) fn encode(scrape: &Scrape<'_>, format: Format, out: &mut dyn Write) {
 fn write(scrape: &Scrape<'_>, page: &mut Page<'_>) {
     services(scrape, page);
     events(scrape, page);
+    own::families(scrape, page);
     if let Some(process) = &scrape.process {
         process::families(process, page);
     }
@@ -130,7 +124,7 @@ fn events(scrape: &Scrape<'_>, page: &mut Page<'_>) {
         }
     }
     label_sets(scrape, page);
-    durations(scrape, page);
+    durations::all(scrape, page);
     let mut family = page.family(&LAST_EVENT_AGE);
     for event in &scrape.events {
         if let Some(age) = event.last_event_age {
@@ -153,43 +147,5 @@ fn label_sets(scrape: &Scrape<'_>, page: &mut Page<'_>) {
         for family in &scrape.families {
             samples.sample(&[("service", family.service), ("event", family.event)], of(family));
         }
-    }
-}
-
-/// Writes the durations of timed events; no family at all if there are none.
-fn durations(scrape: &Scrape<'_>, page: &mut Page<'_>) {
-    let timed = scrape.events.iter().filter_map(|event| Some((event, event.durations.as_ref()?)));
-    let mut timed = timed.peekable();
-    if timed.peek().is_none() {
-        return;
-    }
-    let mut family = page.family(&DURATION);
-    let bounds: Vec<String> =
-        SinceStart::default().cumulative().map(|(bound, _)| le(bound)).collect();
-    let mut labels = Vec::with_capacity(20);
-    for (event, durations) in timed {
-        event.labels(&mut labels);
-        for ((_, count), bound) in durations.cumulative().zip(&bounds) {
-            labels.push(("le", bound));
-            family.part("_bucket", &labels, count);
-            labels.pop();
-        }
-        family.part("_sum", &labels, durations.sum().as_secs_f64());
-        family.part("_count", &labels, durations.count());
-        family.created(&labels, event.created);
-    }
-}
-
-/// The upper bound of a bucket as a canonical number of `OpenMetrics`: with a decimal point, and below
-/// 0.0001 with an exponent of two digits. In the text format as well, so that a bucket is one series in both.
-fn le(bound: Option<Duration>) -> String {
-    let Some(bound) = bound.map(|bound| bound.as_secs_f64()) else { return "+Inf".into() };
-    if bound.fract() == 0.0 {
-        return format!("{bound}.0");
-    }
-    let scientific = format!("{bound:e}");
-    match scientific.split_once("e-") {
-        Some((mantissa, exponent)) if bound < 1e-4 => format!("{mantissa}e-{exponent:0>2}"),
-        _ => bound.to_string(),
     }
 }

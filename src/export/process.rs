@@ -5,113 +5,113 @@ use std::fmt::{Display, Write};
 use super::exposition::{Family, Kind, Page};
 use super::scrape::{FigureSample, FigureValue, HttpSample, Labelled, ProcessSample, SystemSample};
 
-const BUILD: Family = Family {
+const BUILD: Family<'_> = Family {
     name: "tickring_build",
     kind: Kind::Info,
     unit: None,
     help: "The version of tickring.",
 };
-const CLOCK_LAG: Family = Family {
+const CLOCK_LAG: Family<'_> = Family {
     name: "tickring_clock_lag_seconds",
     kind: Kind::Gauge,
     unit: Some("seconds"),
     help: "How far the second in which events are counted lags behind the clock; 0 in a healthy process.",
 };
-const TICKER_STARTS: Family = Family {
+const TICKER_STARTS: Family<'_> = Family {
     name: "tickring_ticker_starts",
     kind: Kind::Counter,
     unit: None,
     help: "Starts of the thread that publishes the seconds; 1 in a healthy process. It grows when \
            the thread was found dead.",
 };
-const SATURATED: Family = Family {
+const SATURATED: Family<'_> = Family {
     name: "tickring_saturated_records",
     kind: Kind::Counter,
     unit: None,
     help: "Records that exceeded what one second can hold. They are in the total, but not in the \
            rate.",
 };
-const SHARDS: Family = Family {
+const SHARDS: Family<'_> = Family {
     name: "tickring_shards",
     kind: Kind::Gauge,
     unit: None,
     help: "Shards made so far: each holds the counts of one thread on one meter. They are reused, \
            never freed.",
 };
-const REJECTED: Family = Family {
+const REJECTED: Family<'_> = Family {
     name: "tickring_rejected",
     kind: Kind::Counter,
     unit: None,
     help: "Rejected pieces of input, by reason.",
 };
-const CONNECTIONS: Family = Family {
+const CONNECTIONS: Family<'_> = Family {
     name: "tickring_http_connections",
     kind: Kind::Gauge,
     unit: None,
     help: "Open HTTP connections.",
 };
-const CONNECTIONS_LIMIT: Family = Family {
+const CONNECTIONS_LIMIT: Family<'_> = Family {
     name: "tickring_http_connections_limit",
     kind: Kind::Gauge,
     unit: None,
     help: "The most HTTP connections that are open at a time; further ones wait.",
 };
-const ACCEPTED: Family = Family {
+const ACCEPTED: Family<'_> = Family {
     name: "tickring_http_accepted",
     kind: Kind::Counter,
     unit: None,
     help: "Accepted HTTP connections.",
 };
-const ACCEPT_FAILURES: Family = Family {
+const ACCEPT_FAILURES: Family<'_> = Family {
     name: "tickring_http_accept_failures",
     kind: Kind::Counter,
     unit: None,
     help: "Failures to accept an HTTP connection, for example for lack of file descriptors.",
 };
 
-const EVICTED: Family = Family {
+const EVICTED: Family<'_> = Family {
     name: "tickring_http_evicted",
     kind: Kind::Counter,
     unit: None,
     help: "Connections that were closed to make room for others, by what they waited for: a request (idle), the rest of its head or body, or a client that reads.",
 };
-const WITHDRAWN: Family = Family {
+const WITHDRAWN: Family<'_> = Family {
     name: "tickring_http_withdrawn",
     kind: Kind::Counter,
     unit: None,
     help: "Long documents that were withdrawn from slow readers to make room for others.",
 };
-const REQUESTS: Family = Family {
+const REQUESTS: Family<'_> = Family {
     name: "tickring_http_requests",
     kind: Kind::Counter,
     unit: None,
     help: "Answered HTTP requests, by path and status; other stands for unknown and unread ones.",
 };
-const CPU: Family = Family {
+const CPU: Family<'_> = Family {
     name: "process_cpu_seconds",
     kind: Kind::Counter,
     unit: Some("seconds"),
     help: "Processor time of the process, user and system.",
 };
-const RESIDENT: Family = Family {
+const RESIDENT: Family<'_> = Family {
     name: "process_resident_memory_bytes",
     kind: Kind::Gauge,
     unit: Some("bytes"),
     help: "Resident memory of the process.",
 };
-const OPEN_FDS: Family = Family {
+const OPEN_FDS: Family<'_> = Family {
     name: "process_open_fds",
     kind: Kind::Gauge,
     unit: None,
     help: "Open file descriptors.",
 };
-const MAX_FDS: Family = Family {
+const MAX_FDS: Family<'_> = Family {
     name: "process_max_fds",
     kind: Kind::Gauge,
     unit: None,
     help: "The most file descriptors that may be open.",
 };
-const STARTED: Family = Family {
+const STARTED: Family<'_> = Family {
     name: "process_start_time_seconds",
     kind: Kind::Gauge,
     unit: Some("seconds"),
@@ -146,7 +146,7 @@ pub(super) fn families(process: &ProcessSample, page: &mut Page<'_>) {
 }
 
 /// Writes a sample for each set of labels.
-fn labelled<T: Display>(family: &Family, values: &[Labelled<T>], page: &mut Page<'_>) {
+fn labelled<T: Display>(family: &Family<'_>, values: &[Labelled<T>], page: &mut Page<'_>) {
     let mut family = page.family(family);
     for (labels, value) in values {
         let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -1,5 +1,6 @@
 //! The figures that a scrape shows, as plain values.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::engine::{Diagnostics, SinceStart};
@@ -14,6 +15,8 @@ pub(crate) struct Scrape<'a> {
     pub(crate) events: Vec<EventSample<'a>>,
     /// One for each of these events that has labels.
     pub(crate) families: Vec<FamilySample<'a>>,
+    /// The families that events are exported as beside the crate's own.
+    pub(crate) own: Vec<OwnFamily<'a>>,
     /// The process itself, if it is shown as well.
     pub(crate) process: Option<ProcessSample>,
     /// Whether rates are shown as well. Prometheus can compute them from totals.
@@ -57,6 +60,26 @@ pub(crate) struct FamilySample<'a> {
     pub(crate) overflowed: u64,
     /// Events of children that are not shown any more.
     pub(crate) retired: u64,
+}
+
+/// A family that events of one kind are exported as.
+#[derive(Debug)]
+pub(crate) struct OwnFamily<'a> {
+    /// Without the suffixes of samples.
+    pub(crate) name: &'a str,
+    /// Whether it is a histogram of durations, or else a counter.
+    pub(crate) timed: bool,
+    pub(crate) help: Option<&'a str>,
+    pub(crate) parts: Vec<OwnPart<'a>>,
+}
+
+/// The samples of an event in such a family.
+#[derive(Debug)]
+pub(crate) struct OwnPart<'a> {
+    /// Which of the scrape's events they are.
+    pub(crate) events: Range<usize>,
+    /// `None` for all that there are.
+    pub(crate) buckets: Option<&'a [Duration]>,
 }
 
 /// The figures of the process.
@@ -126,6 +149,13 @@ impl EventSample<'_> {
     pub(super) fn labels<'a>(&'a self, labels: &mut Vec<(&'a str, &'a str)>) {
         labels.clear();
         labels.extend([("service", self.service), ("event", self.event)]);
+        labels.extend(self.labels.iter().flat_map(LabelSet::given));
+    }
+
+    /// The same of the labels that its samples have in a family that it is exported as.
+    pub(super) fn own_labels<'a>(&'a self, labels: &mut Vec<(&'a str, &'a str)>) {
+        labels.clear();
+        labels.push(("service", self.service));
         labels.extend(self.labels.iter().flat_map(LabelSet::given));
     }
 }

@@ -56,6 +56,7 @@ fn scrape() -> Scrape<'static> {
             },
         ],
         families: Vec::new(),
+        own: Vec::new(),
         process: None,
         rates: true,
     }

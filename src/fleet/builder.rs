@@ -1,13 +1,16 @@
-//! Building a service.
+//! Building a service: what it is. `labels` and `exports` have what is said of one event, `build` builds it.
+
+mod build;
+mod exports;
+mod labels;
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
 use super::event::{FiguresFrom, Source};
-use super::{EventKind, RateBasis, Service, ServiceError, ServiceSpec};
-use crate::engine::{Clock, Meter, MeterHandle, Moment, Snapshot, TimerHandle};
+use super::{RateBasis, Service, ServiceError, ServiceSpec};
+use crate::engine::{Clock, MeterHandle, Snapshot, TimerHandle};
 
 /// Builds a [`Service`]; [`Service::builder`] makes one.
 ///
@@ -41,6 +44,8 @@ pub struct ServiceBuilder {
     /// Those of the events that are registered on first sight.
     admitted: HashSet<String>,
     keep_admitted: bool,
+    /// The first thing that is wrong, and that the spec can't hold.
+    fault: Option<ServiceError>,
 }
 
 impl From<ServiceSpec> for ServiceBuilder {
@@ -52,6 +57,7 @@ impl From<ServiceSpec> for ServiceBuilder {
             previous: Vec::new(),
             admitted: HashSet::new(),
             keep_admitted: false,
+            fault: None,
         }
     }
 }
@@ -100,44 +106,6 @@ impl ServiceBuilder {
         let name = name.into();
         self.spec.timed.push(name.clone());
         self.event(name)
-    }
-
-    /// Gives labels to the event that was added last: it has a child for each set of values, which
-    /// [`Service::family`] finds. Its figures are the sum of its children's.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use tickring::Service;
-    ///
-    /// let shop = Service::builder("shop").event("request").labels(["route", "method"]).build()?;
-    /// shop.family("request")?.record(["/items", "GET"]);
-    /// let bad = Service::builder("shop").event("request").labels(["le"]).build();
-    /// assert_eq!(
-    ///     bad.unwrap_err().to_string(),
-    ///     "bad label \"le\" of event \"request\" of service \"shop\": it is reserved: these are le, \
-    ///      quantile, service, event"
-    /// );
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn labels<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
-        let keys = keys.into_iter().map(Into::into).collect();
-        self.spec.labels.insert(self.last_event(), keys);
-        self
-    }
-
-    /// The most sets of label values of the event that was added last. The default is 256. What is past
-    /// that counts on the child whose values are all `other`.
-    pub fn label_sets(mut self, max: usize) -> Self {
-        self.spec.label_sets.insert(self.last_event(), max);
-        self
-    }
-
-    /// After how long without an event a set of label values makes room; see [`Family`](super::Family). The
-    /// default is an hour. It is whole seconds, and two minutes at least.
-    pub fn retire_after(mut self, idle: Duration) -> Self {
-        self.spec.retire_after_seconds = Some(idle.as_secs());
-        self
     }
 
     /// Without one, `build` refuses the empty name.
@@ -310,109 +278,9 @@ impl ServiceBuilder {
         builder
     }
 
-    /// Gives labels to an event.
-    #[cfg(feature = "metrics")]
-    pub(super) fn labels_of(mut self, event: &str, keys: &[String], label_sets: usize) -> Self {
-        self.spec.labels.insert(event.into(), keys.to_vec());
-        self.spec.label_sets.insert(event.into(), label_sets);
-        self
-    }
-
     /// Leaves out all events but these.
     pub(super) fn retain_events(mut self, keep: impl Fn(&str) -> bool) -> Self {
-        self.spec.events.retain(|event| keep(event));
-        self.spec.timed.retain(|event| keep(event));
-        self.spec.labels.retain(|event, _| keep(event));
-        self.spec.label_sets.retain(|event, _| keep(event));
+        self.spec.retain_events(keep);
         self
     }
-
-    fn add_admitted(&mut self) {
-        let Some(previous) = self.previous.first().filter(|_| self.keep_admitted) else { return };
-        for event in previous.events().iter().filter(|event| event.admitted) {
-            if !self.spec.events.iter().any(|described| **described == *event.name) {
-                self.spec.events.push(event.name.to_string());
-                self.admitted.insert(event.name.to_string());
-            }
-        }
-    }
-
-    /// The service. Its uptime starts now, or goes on from the one that it
-    /// [continues](Self::continuing).
-    ///
-    /// ```
-    /// let error = tickring::Service::builder("billing").build().unwrap_err();
-    /// assert_eq!(error.to_string(), "service \"billing\" has no events: it needs at least one");
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If a name is not 1 to 128 of `A-Z a-z 0-9 _ -` (in an event's name with dots between), if there
-    /// is no event, if two have the same name or the same meter, if the spec calls an event timed or labelled
-    /// that it doesn't have, if an event with a static [`meter`](Self::meter) is to be timed, or if a label is
-    /// reserved, is not named as Prometheus wants it, or belongs to an event that has a source.
-    pub fn build(mut self) -> Result<Service, ServiceError> {
-        self.add_admitted();
-        let Self { spec, clock, mut given, previous, admitted, .. } = self;
-        spec.check()?;
-        let sourced = |event: &&String| matches!(given.get(*event), Some(FiguresFrom::Source(_)));
-        if let Some(event) = spec.labels.keys().find(sourced) {
-            let (service, event) = (spec.name.clone(), event.clone());
-            return Err(ServiceError::NotRecorded { service, event });
-        }
-        let any_given = !given.is_empty();
-        let now = clock.now();
-        let mut age = Duration::ZERO;
-        let mut events = Vec::with_capacity(spec.events.len());
-        for name in &spec.events {
-            let known = previous.iter().find_map(|previous| previous.event(name));
-            let timed = spec.timed.contains(name);
-            let figures = match (given.remove(name), known) {
-                (Some(mut given), known) => {
-                    if let Some(known) = known {
-                        given.keep_families(&known.figures);
-                    }
-                    age = age.max(given.age(&clock, now));
-                    given.continued(timed)
-                }
-                (None, Some(known)) => known.figures.continued(timed),
-                (None, None) => Some(FiguresFrom::recorded(&clock, timed)),
-            };
-            let Some(figures) = figures else {
-                return Err(ServiceError::NoDurations { service: spec.name, event: name.clone() });
-            };
-            let figures = match spec.declared(name) {
-                Some(declared) => figures.with_labels(declared),
-                None => figures,
-            };
-            let admitted = admitted.contains(name);
-            events.push(EventKind { name: name.as_str().into(), figures, admitted });
-        }
-        if any_given {
-            check_meters(&spec.name, &events)?;
-        }
-        let by_name = events.iter().enumerate().map(|(index, event)| (event.name.clone(), index));
-        let by_name = by_name.collect();
-        let (started, started_at) = if let Some(previous) = previous.first() {
-            (previous.started, previous.started_at)
-        } else {
-            let wall = SystemTime::now();
-            let started = Moment::since_origin(now.elapsed().saturating_sub(age));
-            (started, wall.checked_sub(age).unwrap_or(wall))
-        };
-        Ok(Service { spec, clock, started, started_at, events, by_name, settled: OnceLock::new() })
-    }
-}
-
-/// Checks that no two events have the same meter: the total of a service is the sum of its events.
-fn check_meters(service: &str, events: &[EventKind]) -> Result<(), ServiceError> {
-    let mut seen = HashMap::new();
-    for event in events {
-        let Some(meter) = event.meter() else { continue };
-        if let Some(first) = seen.insert(std::ptr::from_ref::<Meter>(meter), event) {
-            let events = [first, event].map(|event| event.name.to_string());
-            return Err(ServiceError::SharedMeter { service: service.into(), events });
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,5 @@
 //! What can be wrong with a service.
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
@@ -82,6 +81,35 @@ pub enum ServiceError {
         /// What is wrong with it.
         why: String,
     },
+    /// An event can't be exported under that name.
+    BadExport {
+        /// The service.
+        service: String,
+        /// The event.
+        event: String,
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An event has buckets that it can't have.
+    BadBuckets {
+        /// The service.
+        service: String,
+        /// The event.
+        event: String,
+        /// What is wrong with them.
+        why: String,
+    },
+    /// Something is said of the family of an event that isn't exported as one.
+    NotExported {
+        /// The service.
+        service: String,
+        /// The event.
+        event: String,
+        /// What is said of it.
+        what: &'static str,
+    },
     /// The event has labels, but not as many as were asked for; or none.
     LabelCount {
         /// The service.
@@ -161,6 +189,18 @@ impl fmt::Display for ServiceError {
             Self::BadLabel { service, event, label, why } => {
                 write!(f, "bad label {label:?} of event {event:?} of service {service:?}: {why}")
             }
+            Self::BadExport { service, event, name, why } => write!(
+                f,
+                "event {event:?} of service {service:?} can't be exported as {name:?}: {why}"
+            ),
+            Self::BadBuckets { service, event, why } => {
+                write!(f, "bad buckets of event {event:?} of service {service:?}: {why}")
+            }
+            Self::NotExported { service, event, what } => write!(
+                f,
+                "event {event:?} of service {service:?} has {what}, but no family of its own that would \
+                 show it: give it a name (exported_as)"
+            ),
             Self::LabelCount { service, event, labels, asked } if labels.is_empty() => write!(
                 f,
                 "event {event:?} of service {service:?} has no labels, and {asked} were asked for"
@@ -198,6 +238,15 @@ pub enum RegistryError {
         /// The name.
         name: String,
     },
+    /// A service in the registry exports an event under this name as another kind: one of both is timed.
+    ExportedTwice {
+        /// The name.
+        name: String,
+        /// The service and the event that were to be exported so.
+        event: [String; 2],
+        /// Those that are.
+        known: [String; 2],
+    },
     /// The registry has no service of this name.
     UnknownService {
         /// The name that was asked for.
@@ -211,6 +260,12 @@ impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DuplicateService { name } => write!(f, "service {name:?} is registered already"),
+            Self::ExportedTwice { name, event, known } => write!(
+                f,
+                "event {:?} of service {:?} can't be exported as {name:?}: event {:?} of service {:?} is, and \
+                 only one of them is timed",
+                event[1], event[0], known[1], known[0]
+            ),
             Self::UnknownService { name, known } if known.is_empty() => {
                 write!(f, "service {name:?} is not registered, and no other service is")
             }
@@ -227,48 +282,3 @@ impl fmt::Display for RegistryError {
 }
 
 impl Error for RegistryError {}
-
-/// Why an event's figures can't be had: its source failed.
-#[derive(Debug)]
-pub struct Unavailable {
-    event: Box<str>,
-    cause: Cause,
-}
-
-#[derive(Debug)]
-enum Cause {
-    Failed(Box<dyn Error + Send + Sync>),
-    Panicked(String),
-}
-
-impl Unavailable {
-    pub(super) fn failed(event: &str, error: Box<dyn Error + Send + Sync>) -> Self {
-        Self { event: event.into(), cause: Cause::Failed(error) }
-    }
-
-    pub(super) fn panicked(event: &str, panic: &(dyn Any + Send)) -> Self {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let text = text.unwrap_or("no message").to_owned();
-        Self { event: event.into(), cause: Cause::Panicked(text) }
-    }
-}
-
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let event = &self.event;
-        match &self.cause {
-            Cause::Failed(error) => write!(f, "the source of event {event:?} failed: {error}"),
-            Cause::Panicked(text) => write!(f, "the source of event {event:?} panicked: {text}"),
-        }
-    }
-}
-
-impl Error for Unavailable {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.cause {
-            Cause::Failed(error) => Some(error.as_ref()),
-            Cause::Panicked(_) => None,
-        }
-    }
-}

@@ -22,6 +22,7 @@ mod error;
 mod event;
 mod event_rate;
 mod examples;
+mod exports;
 mod family;
 mod forgetting;
 mod history;
@@ -35,6 +36,7 @@ mod service;
 mod spec;
 #[cfg(any(feature = "http", feature = "statsd"))]
 mod target;
+mod unavailable;
 mod values;
 #[cfg(feature = "http")]
 mod written;
@@ -52,11 +54,13 @@ pub(crate) use self::consolidated::Consolidated;
 pub use self::consolidated::ErrorType;
 #[cfg(feature = "http")]
 pub use self::elsewhere::{Elsewhere, ElsewhereFigures};
-pub use self::error::{RegistryError, ServiceError, Unavailable};
+pub use self::error::{RegistryError, ServiceError};
 pub use self::event::EventKind;
 #[cfg(feature = "http")]
 pub(crate) use self::event_rate::Showing;
 pub use self::event_rate::{EventFigures, EventRate, Figures, SeriesFigures, Timestamp};
+#[cfg(feature = "http")]
+pub(crate) use self::exports::Exported;
 #[cfg(any(feature = "http", feature = "metrics", feature = "statsd"))]
 pub(crate) use self::family::Children;
 #[cfg(feature = "http")]
@@ -78,6 +82,7 @@ pub use self::service::Service;
 pub use self::spec::{RateBasis, ServiceSpec};
 #[cfg(any(feature = "http", feature = "statsd"))]
 pub(crate) use self::target::{Target, TargetRef};
+pub use self::unavailable::Unavailable;
 pub use self::values::ProcessingTime;
 #[cfg(feature = "http")]
 pub(crate) use self::values::seconds;

@@ -79,12 +79,14 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If there is a service of the same name.
+    /// If there is a service of the same name, or one that [exports](ServiceBuilder::exported_as) an event under
+    /// the same name as another kind.
     pub fn register(&self, service: Service) -> Result<Arc<Service>, RegistryError> {
         self.change(|services| {
             if services.get(service.name()).is_some() {
                 return Err(RegistryError::DuplicateService { name: service.name().into() });
             }
+            services.check_exports(&service)?;
             Ok(services.put(service))
         })
     }
@@ -93,7 +95,8 @@ impl Registry {
     ///
     /// The new service starts at zero, unless it is built with
     /// [`continuing`](ServiceBuilder::continuing). If another thread may change the same service
-    /// at the same time, use [`update`](Self::update): it loses no change.
+    /// at the same time, use [`update`](Self::update): it loses no change. An event that is to be exported as
+    /// what another service exports as another kind is left out of that family, and the log says so.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ServiceError;
 use super::family::children::Declared;
@@ -49,6 +50,36 @@ pub struct ServiceSpec {
     /// minutes at least.
     #[serde(default)]
     pub retire_after_seconds: Option<u64>,
+    /// For each event that is exported as a family of its own in `/metrics`, the family's name without the
+    /// suffixes of samples; see [`ServiceBuilder::exported_as`](super::ServiceBuilder::exported_as).
+    #[serde(default)]
+    pub exported_as: BTreeMap<String, String>,
+    /// The help texts of these families.
+    #[serde(default)]
+    pub help: BTreeMap<String, String>,
+    /// The buckets of those of them that are timed: upper bounds in seconds, which rise; see
+    /// [`ServiceBuilder::buckets`](super::ServiceBuilder::buckets).
+    #[serde(default, deserialize_with = "buckets")]
+    pub buckets: BTreeMap<String, Vec<Duration>>,
+}
+
+/// A bound that is written in seconds.
+struct Seconds(Duration);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        let wrong = |_| D::Error::invalid_value(Unexpected::Float(seconds), &"seconds above zero");
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(wrong)
+    }
+}
+
+fn buckets<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Vec<Duration>>, D::Error> {
+    let read = BTreeMap::<String, Vec<Seconds>>::deserialize(deserializer)?;
+    let bounds = |bounds: Vec<Seconds>| bounds.into_iter().map(|Seconds(bound)| bound).collect();
+    Ok(read.into_iter().map(|(event, of_event)| (event, bounds(of_event))).collect())
 }
 
 /// The time without an event after which a set of values makes room, unless it is set.
@@ -92,7 +123,28 @@ impl ServiceSpec {
             labels: BTreeMap::new(),
             label_sets: BTreeMap::new(),
             retire_after_seconds: None,
+            exported_as: BTreeMap::new(),
+            help: BTreeMap::new(),
+            buckets: BTreeMap::new(),
         }
+    }
+
+    /// Leaves out all events but these.
+    pub(super) fn retain_events(&mut self, keep: impl Fn(&str) -> bool) {
+        self.events.retain(|event| keep(event));
+        self.timed.retain(|event| keep(event));
+        self.labels.retain(|event, _| keep(event));
+        self.label_sets.retain(|event, _| keep(event));
+        self.exported_as.retain(|event, _| keep(event));
+        self.help.retain(|event, _| keep(event));
+        self.buckets.retain(|event, _| keep(event));
+    }
+
+    /// The events that something is said of.
+    fn named(&self) -> impl Iterator<Item = &String> {
+        let labelled = self.labels.keys().chain(self.label_sets.keys());
+        let exported = self.exported_as.keys().chain(self.help.keys()).chain(self.buckets.keys());
+        self.timed.iter().chain(labelled).chain(exported)
     }
 
     /// The labels of an event, if it has any.
@@ -104,7 +156,8 @@ impl ServiceSpec {
     }
 
     /// Checks what the types can't hold: the form of names, that there is an event, that no
-    /// event's name repeats, that timed and labelled events are events, and the names of labels. [`ServiceBuilder::build`] does it,
+    /// event's name repeats, that timed and labelled events are events, the names of labels, and
+    /// what events are exported as. [`ServiceBuilder::build`] does it,
     /// too.
     ///
     /// ```
@@ -135,15 +188,15 @@ impl ServiceSpec {
                 return Err(ServiceError::DuplicateEvent { service: service(), event });
             }
         }
-        let named = self.timed.iter().chain(self.labels.keys()).chain(self.label_sets.keys());
-        if let Some(unknown) = named.into_iter().find(|event| !self.events.contains(event)) {
+        if let Some(unknown) = self.named().find(|event| !self.events.contains(event)) {
             return Err(ServiceError::UnknownEvent {
                 service: service(),
                 event: unknown.clone(),
                 known: self.events.clone(),
             });
         }
-        self.labels.iter().try_for_each(|(event, keys)| check_keys(&self.name, event, keys))
+        self.labels.iter().try_for_each(|(event, keys)| check_keys(&self.name, event, keys))?;
+        self.check_exports()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The router without a socket, and the server on real sockets.
 
+mod exported;
 mod front;
 mod hardening;
 mod mounting;

@@ -2,6 +2,7 @@
 
 mod collector;
 mod error;
+mod exports;
 mod service;
 
 use std::collections::BTreeMap;
@@ -210,7 +211,11 @@ impl File {
                 let what = "the events of a service elsewhere are its own: leave this out";
                 return Err(file.wrong(&[Key("service"), Index(index), Key("events")], what));
             }
-            if file.config.services[..index].iter().any(|other| other.spec.name == service.name) {
+            let before = &file.config.services[..index];
+            if let Some(what) = exports::clash(before, service) {
+                return Err(file.wrong(&[Key("service"), Index(index), Key("exported_as")], what));
+            }
+            if before.iter().any(|other| other.spec.name == service.name) {
                 let what = format!("there is already a service {:?}", service.name);
                 return Err(file.wrong(&[Key("service"), Index(index), Key("name")], what));
             }
@@ -243,8 +248,15 @@ fn key_of(service: &ServiceSpec, error: &ServiceError) -> &'static str {
         ServiceError::BadName { name } if *name == service.name => "name",
         ServiceError::UnknownEvent { event, .. } if service.timed.contains(event) => "timed",
         ServiceError::UnknownEvent { event, .. } if service.labels.contains_key(event) => "labels",
-        ServiceError::UnknownEvent { .. } => "label_sets",
+        ServiceError::UnknownEvent { event, .. } if service.label_sets.contains_key(event) => {
+            "label_sets"
+        }
+        ServiceError::UnknownEvent { event, .. } | ServiceError::NotExported { event, .. } => {
+            exports::key_of(service, event)
+        }
         ServiceError::BadLabel { .. } => "labels",
+        ServiceError::BadExport { .. } => "exported_as",
+        ServiceError::BadBuckets { .. } | ServiceError::NotTimed { .. } => "buckets",
         _ => "events",
     }
 }

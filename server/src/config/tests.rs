@@ -46,6 +46,9 @@ fn every_key_is_read() {
         labels = { invoice = ["country", "plan"] }
         label_sets = { invoice = 1000 }
         retire_after_seconds = 600
+        exported_as = { invoice = "invoice_seconds" }
+        help = { invoice = "How long invoices take." }
+        buckets = { invoice = [0.005, 1, 2.5] }
 
         [[service]]
         name = "elsewhere"
@@ -70,6 +73,10 @@ fn every_key_is_read() {
     assert_eq!(config.services[0].spec.events, ["invoice", "reminder"]);
     assert_eq!(config.services[0].spec.labels["invoice"], ["country", "plan"]);
     assert_eq!(config.services[0].spec.label_sets["invoice"], 1000);
+    assert_eq!(config.services[0].spec.exported_as["invoice"], "invoice_seconds");
+    assert_eq!(config.services[0].spec.help["invoice"], "How long invoices take.");
+    let bounds = [5, 1000, 2500].map(Duration::from_millis);
+    assert_eq!(config.services[0].spec.buckets["invoice"], bounds);
     assert_eq!(config.server.state, Some("/var/lib/tickring/state".into()));
     assert_eq!(config.services[0].url, None);
     assert_eq!(config.services[1].url, Some("http://10.0.0.7:9001".parse().unwrap()));
@@ -195,5 +202,51 @@ fn errors_in_a_service_say_what_is_wrong_and_where() {
         ),
     ] {
         assert_refused(text, expected);
+    }
+}
+
+#[test]
+fn errors_in_families_say_what_is_wrong_and_where() {
+    let service = "[[service]]\nname = \"a\"\nevents = [\"x\"]\n";
+    let timed = format!("{service}timed = [\"x\"]\nexported_as = {{ x = \"n\" }}\n");
+    for (text, expected) in [
+        (
+            format!("{service}exported_as = {{ y = \"n\" }}"),
+            "t.toml:4: service[0].exported_as: unknown event \"y\"",
+        ),
+        (
+            format!("{service}exported_as = {{ x = \"n_total\" }}"),
+            "t.toml:4: service[0].exported_as: event \"x\" of service \"a\" can't be exported as \"n_total\"",
+        ),
+        (
+            format!("{service}help = {{ x = \"text\" }}"),
+            "t.toml:4: service[0].help: event \"x\" of service \"a\" has a help text, but no family",
+        ),
+        (
+            format!("{service}buckets = {{ x = [1] }}"),
+            "t.toml:4: service[0].buckets: event \"x\" of service \"a\" has buckets, but no family",
+        ),
+        (
+            format!("{timed}buckets = {{ x = [0.3] }}"),
+            "t.toml:6: service[0].buckets: bad buckets of event \"x\" of service \"a\": 0.3 s is no bound",
+        ),
+        (
+            format!("{timed}buckets = {{ x = [-1] }}"),
+            "t.toml:6: service[0].buckets.x[0]: invalid value: floating point `-1.0`, expected seconds above zero",
+        ),
+        (
+            format!("{service}exported_as = {{ x = \"n\" }}\nbuckets = {{ x = [1] }}"),
+            "t.toml:5: service[0].buckets: event \"x\" of service \"a\" is not timed",
+        ),
+        (
+            format!(
+                "{}{}",
+                timed.replace("\"a\"", "\"b\""),
+                service.to_owned() + "exported_as = { x = \"n\" }"
+            ),
+            "t.toml:9: service[1].exported_as: service \"b\" exports an event as \"n\" as well",
+        ),
+    ] {
+        assert_refused(&text, expected);
     }
 }
