@@ -6,7 +6,7 @@ use super::ServiceBuilder;
 
 impl ServiceBuilder {
     /// Gives labels to the event that was added last: it has a child for each set of values, which
-    /// [`Service::family`] finds. Its figures are the sum of its children's.
+    /// [`Service::family`](crate::Service::family) finds. Its figures are the sum of its children's.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
