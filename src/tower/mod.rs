@@ -47,11 +47,13 @@
 
 mod body;
 mod outcome;
+mod pattern;
 mod request;
 mod routes;
 mod service;
 
 pub use body::ResponseBody;
 pub use outcome::{grpc_statuses, outcomes};
+pub use pattern::RoutePattern;
 pub use routes::Routes;
 pub use service::{MeterLayer, Metered, ResponseFuture};

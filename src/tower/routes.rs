@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::{Extensions, Method};
 use papaya::HashMap;
 
+use super::pattern::RoutePattern;
 use crate::engine::MeterHandle;
 use crate::fleet::{Naming, Registry, ServiceError};
 
@@ -32,12 +33,10 @@ const ROUTES: usize = 100;
 #[derive(Clone)]
 pub struct Routes(Arc<Inner>);
 
-type Find = dyn for<'a> Fn(&'a Method, &'a Extensions) -> Option<Cow<'a, str>> + Send + Sync;
-
 struct Inner {
     registry: Registry,
     service: String,
-    find: Box<Find>,
+    pattern: RoutePattern,
     unmatched: MeterHandle,
     overflow: MeterHandle,
     meters: HashMap<String, MeterHandle>,
@@ -83,6 +82,56 @@ impl Routes {
     where
         F: for<'a> Fn(&'a Method, &'a Extensions) -> Option<Cow<'a, str>> + Send + Sync + 'static,
     {
+        Self::by(registry, service, RoutePattern::find(find))
+    }
+
+    /// The same with axum's routes: a request's route is its `MatchedPath`. It is that of axum 0.8; for
+    /// another version, use [`by`](Self::by) with [`RoutePattern::by`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::Arc;
+    /// use tickring::tower::{MeterLayer, Routes};
+    /// use tickring::{Meter, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let routes = Routes::axum(&registry, "api-route")?;
+    /// let layer = MeterLayer::new(Arc::new(Meter::new())).routes(routes);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new).
+    #[cfg(feature = "axum")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn axum(registry: &Registry, service: impl Into<String>) -> Result<Self, ServiceError> {
+        Self::by(registry, service, RoutePattern::axum())
+    }
+
+    /// The same with the routes that `pattern` finds.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use axum::extract::MatchedPath;
+    /// use tickring::Registry;
+    /// use tickring::tower::{RoutePattern, Routes};
+    ///
+    /// let pattern = RoutePattern::by(MatchedPath::as_str);
+    /// let routes = Routes::by(&Registry::new(), "api-route", pattern)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new).
+    pub fn by(
+        registry: &Registry,
+        service: impl Into<String>,
+        pattern: RoutePattern,
+    ) -> Result<Self, ServiceError> {
         let service = service.into();
         let mut naming = Naming::default();
         naming.reserve(UNMATCHED);
@@ -92,7 +141,7 @@ impl Routes {
             overflow: registry.admit_meter(&service, OVERFLOW)?,
             registry: registry.clone(),
             service,
-            find: Box::new(find),
+            pattern,
             meters: HashMap::new(),
             admission: Mutex::new(Admission { naming, left: ROUTES }),
         })))
@@ -108,7 +157,7 @@ impl Routes {
 
     pub(super) fn record(&self, method: &Method, extensions: &Extensions) {
         let inner = &*self.0;
-        match (inner.find)(method, extensions) {
+        match inner.pattern.of(method, extensions) {
             None => inner.unmatched.record(),
             Some(route) => match inner.meters.pin().get(&*route) {
                 Some(meter) => meter.record(),

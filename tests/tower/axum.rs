@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Path};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::routing::get;
 use bytes::Bytes;
@@ -34,9 +34,7 @@ fn start() -> Running {
     let api = registry.register(Service::from_catalogue("data-api").unwrap()).unwrap();
     let ends = registry.register(outcomes("outcome").build().unwrap()).unwrap();
     let cut_short = Arc::new(Meter::new());
-    let routes = Routes::new(&registry, "route", |_, extensions| {
-        extensions.get::<MatchedPath>().map(|path| path.as_str().into())
-    });
+    let routes = Routes::axum(&registry, "route");
     let layer = MeterLayer::new(api.meter("request").unwrap())
         .outcomes(&ends)
         .unwrap()

@@ -8,7 +8,7 @@ use std::thread;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Empty;
-use tickring::tower::{MeterLayer, Routes};
+use tickring::tower::{MeterLayer, RoutePattern, Routes};
 use tickring::{Meter, Registry, Service};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -120,4 +120,25 @@ fn threads_that_meet_a_route_at_once_share_it() {
     let counted = counted(&service);
     assert_eq!(counted.len(), ROUTES, "{counted:?}");
     assert!(counted.iter().all(|(_, total)| *total == 2), "{counted:?}");
+}
+
+#[tokio::test]
+async fn pattern_is_an_extension_or_what_a_function_finds() {
+    for (pattern, counts) in [
+        (RoutePattern::by(|matched: &Matched| &matched.0), [("unmatched", 1), ("items", 1)]),
+        (RoutePattern::find(|_, _| Some("all".into())), [("unmatched", 0), ("all", 2)]),
+        (RoutePattern::none(), [("unmatched", 2), ("overflow", 0)]),
+    ] {
+        let registry = Registry::new();
+        let routes = Routes::by(&registry, "route", pattern).unwrap();
+        let layer = MeterLayer::new(Arc::new(Meter::new())).routes(routes);
+        visit(&layer, Method::GET, Some("/items")).await;
+        visit(&layer, Method::GET, None).await;
+        let service = registry.get("route").unwrap();
+        let counted = counted(&service);
+        for (name, total) in counts {
+            let found = counted.iter().find(|(event, _)| *event == name).map_or(0, |found| found.1);
+            assert_eq!(found, total, "{name} in {counted:?}");
+        }
+    }
 }
