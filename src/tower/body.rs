@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
+use http::Response;
 use http::header::CONTENT_LENGTH;
-use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::kind::{Asked, Kind};
 use super::request::InFlight;
 
 pin_project! {
@@ -27,22 +28,20 @@ pin_project! {
 }
 
 impl<B: Body> ResponseBody<B> {
-    /// Wraps the body of the response to `request`. `is_head`: its method is HEAD.
-    pub(super) fn wrap(
-        response: Response<B>,
-        request: Option<InFlight>,
-        is_head: bool,
-    ) -> Response<Self> {
+    /// Wraps the body of the response to `request`.
+    pub(super) fn wrap(response: Response<B>, request: Option<InFlight>) -> Response<Self> {
         let (head, inner) = response.into_parts();
-        let bodiless = head.status.is_informational()
-            || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let asked = request.as_ref().map_or(Asked::Other, InFlight::asked);
         let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        let left = if is_head || bodiless {
+        let left = if asked.is_bodiless(head.status) {
             Some(0)
         } else {
             length.and_then(|length| length.parse().ok()).or_else(|| inner.size_hint().exact())
         };
         let mut body = Self { inner, request, left };
+        if let Some(request) = &mut body.request {
+            request.answer(head.status, &head.headers, Kind::of(&head, asked, left));
+        }
         if body.inner.is_end_stream() {
             end(&mut body.request);
         } else if let (Some(0), Some(request)) = (left, &mut body.request) {
@@ -71,14 +70,21 @@ impl<B: Body> Body for ResponseBody<B> {
         let frame = ready!(this.inner.as_mut().poll_frame(context));
         match &frame {
             None => end(this.request),
-            Some(Err(_)) => *this.request = None,
+            Some(Err(_)) => {
+                if let Some(mut request) = this.request.take() {
+                    request.fail_body();
+                }
+            }
             Some(Ok(frame)) => {
                 if let (Some(request), Some(trailers)) = (&mut *this.request, frame.trailers_ref())
                 {
                     request.trailers(trailers);
                 }
-                if let (Some(left), Some(data)) = (&mut *this.left, frame.data_ref()) {
-                    *left = left.saturating_sub(data.remaining() as u64);
+                if let (Some(request), Some(data)) = (&mut *this.request, frame.data_ref()) {
+                    request.data(data.remaining());
+                    if let Some(left) = &mut *this.left {
+                        *left = left.saturating_sub(data.remaining() as u64);
+                    }
                 }
                 // Trailers may follow the last byte, so the request has not ended yet.
                 if let (Some(0), Some(request)) = (*this.left, &mut *this.request) {

@@ -1,7 +1,8 @@
 //! The ways in which a request can end.
 
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 
+use super::kind::Answer;
 use crate::engine::MeterHandle;
 use crate::fleet::{Service, ServiceBuilder, ServiceError};
 
@@ -26,7 +27,12 @@ pub(super) const OUTCOMES: [&str; 8] =
     ["1xx", "2xx", "3xx", "4xx", "5xx", "other", "failed", "cancelled"];
 
 impl Outcome {
-    pub(super) fn of(status: StatusCode) -> Self {
+    pub(super) fn of(answer: Answer) -> Self {
+        let status = match answer {
+            Answer::Status(status) => status,
+            Answer::Failed => return Self::Failed,
+            Answer::Cancelled => return Self::Cancelled,
+        };
         match status.as_u16() / 100 {
             1 => Self::Informational,
             2 => Self::Success,

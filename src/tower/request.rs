@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, StatusCode};
 
+use super::flight::Flight;
+use super::kind::{Answer, Asked, Kind};
 use super::outcome::{GRPC_STATUSES, NO_GRPC_STATUS, OUTCOMES, Outcome, grpc_status};
 use super::routes::Routes;
-use crate::engine::{MeterHandle, Moment, TimerHandle};
+use crate::engine::{Clock, MeterHandle, Moment, TimerHandle};
 
 /// The meters that a layer records on.
 #[derive(Clone, Debug)]
 pub(super) struct Meters {
     pub(super) requests: Requests,
+    pub(super) flight: Arc<Flight>,
     pub(super) outcomes: Option<[MeterHandle; OUTCOMES.len()]>,
     pub(super) cut_short: Option<MeterHandle>,
+    pub(super) bytes_out: Option<MeterHandle>,
     pub(super) grpc: Option<[MeterHandle; GRPC_STATUSES.len()]>,
     pub(super) routes: Option<Routes>,
 }
@@ -27,21 +31,33 @@ pub(super) enum Requests {
     Ending(TimerHandle),
 }
 
+impl Requests {
+    pub(super) fn clock(&self) -> &Clock {
+        match self {
+            Self::Arriving(meter) => meter.clock(),
+            Self::Ending(timer) => timer.clock(),
+        }
+    }
+}
+
 /// A request that has arrived. It ends when this is dropped, and its outcome is what is known by
 /// then. There is no other way to end, so no end is missed.
 #[derive(Debug)]
 pub(super) struct InFlight {
     meters: Arc<Meters>,
-    /// When it arrived, if it is timed.
+    asked: Asked,
+    /// When it arrived, if it is timed and hasn't counted yet.
     arrived: Option<Moment>,
-    outcome: Outcome,
+    answer: Answer,
+    kind: Kind,
     /// There is a response, and part of its body is yet to come.
     partial: bool,
     grpc_status: Option<usize>,
 }
 
 impl InFlight {
-    pub(super) fn arrive(meters: &Arc<Meters>) -> Self {
+    pub(super) fn arrive<A>(meters: &Arc<Meters>, request: &Request<A>) -> Self {
+        meters.flight.requests.begin();
         let arrived = match &meters.requests {
             Requests::Arriving(meter) => {
                 meter.record();
@@ -49,25 +65,49 @@ impl InFlight {
             }
             Requests::Ending(timer) => Some(timer.clock().now()),
         };
+        if let Some(routes) = &meters.routes {
+            routes.record(request.method(), request.extensions());
+        }
         Self {
             meters: Arc::clone(meters),
+            asked: Asked::by(request.method()),
             arrived,
-            outcome: Outcome::Cancelled,
+            answer: Answer::Cancelled,
+            kind: Kind::Response,
             partial: false,
             grpc_status: None,
         }
     }
 
+    pub(super) fn asked(&self) -> Asked {
+        self.asked
+    }
+
     /// The service returned an error.
     pub(super) fn fail(&mut self) {
-        self.outcome = Outcome::Failed;
+        self.answer = Answer::Failed;
     }
 
     /// The service returned a response, whose body is yet to come.
-    pub(super) fn answer<B>(&mut self, response: &Response<B>) {
-        self.outcome = Outcome::of(response.status());
-        self.partial = true;
-        self.grpc_status = grpc_status(response.headers());
+    pub(super) fn answer(&mut self, status: StatusCode, headers: &HeaderMap, kind: Kind) {
+        self.answer = Answer::Status(status);
+        self.kind = kind;
+        self.grpc_status = grpc_status(headers);
+        match kind {
+            Kind::Response => self.partial = true,
+            Kind::Stream => {
+                self.meters.flight.streams.begin();
+                self.count();
+            }
+            Kind::Upgrade => self.count(),
+        }
+    }
+
+    /// Part of the body has been handed on.
+    pub(super) fn data(&self, bytes: usize) {
+        if let Some(bytes_out) = &self.meters.bytes_out {
+            bytes_out.record_n(bytes as u64);
+        }
     }
 
     /// The whole body has been handed on.
@@ -75,24 +115,42 @@ impl InFlight {
         self.partial = false;
     }
 
+    /// The body has failed.
+    pub(super) fn fail_body(&mut self) {
+        // A stream has no end to be missed, but this is not how one ends.
+        self.partial |= self.kind == Kind::Stream;
+    }
+
     pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
         self.grpc_status = grpc_status(trailers).or(self.grpc_status);
+    }
+
+    /// Counts a request that doesn't count when it arrives; once.
+    fn count(&mut self) {
+        let Some(arrived) = self.arrived.take() else { return };
+        if let Requests::Ending(timer) = &self.meters.requests {
+            timer.record(timer.clock().now().since(arrived));
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if let (Some(arrived), Requests::Ending(timer)) = (self.arrived, &self.meters.requests) {
-            timer.record(timer.clock().now().since(arrived));
+        self.count();
+        let meters = &*self.meters;
+        if let Some(outcomes) = &meters.outcomes {
+            outcomes[Outcome::of(self.answer) as usize].record();
         }
-        if let Some(outcomes) = &self.meters.outcomes {
-            outcomes[self.outcome as usize].record();
-        }
-        if let (true, Some(cut_short)) = (self.partial, &self.meters.cut_short) {
+        if let (true, Some(cut_short)) = (self.partial, &meters.cut_short) {
             cut_short.record();
         }
-        if let Some(statuses) = &self.meters.grpc {
+        if let Some(statuses) = &meters.grpc {
             statuses[self.grpc_status.unwrap_or(NO_GRPC_STATUS)].record();
         }
+        if self.kind == Kind::Stream {
+            meters.flight.streams.end();
+        }
+        // Last, so that whoever sees that none is in flight sees what they have counted.
+        meters.flight.requests.end();
     }
 }

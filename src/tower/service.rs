@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service as TowerService;
 
 use super::body::ResponseBody;
+use super::flight::Flight;
 use super::outcome::{GRPC_STATUSES, OUTCOMES, meters};
 use super::request::{InFlight, Meters, Requests};
 use super::routes::Routes;
@@ -21,9 +22,9 @@ use crate::fleet::{Service, ServiceError};
 /// Counts the requests that go through a service; the [module](super) says which request counts
 /// when.
 ///
-/// A request costs a reference count, and a record for each figure that is asked for; a
-/// [timed](Self::timing) one costs two clock readings as well. Nothing blocks, except for the
-/// first request of a [route](Self::routes).
+/// A request costs a reference count, two records for what is [in flight](Self::in_flight), and a record for
+/// each figure that is asked for; a [timed](Self::timing) one costs two clock readings as well. Nothing
+/// blocks, except for the first request of a [route](Self::routes).
 #[derive(Clone, Debug)]
 pub struct MeterLayer {
     meters: Arc<Meters>,
@@ -58,7 +59,8 @@ impl MeterLayer {
     }
 
     /// A layer that times requests from their arrival to their end. A request counts on `timer`
-    /// when it ends, in whatever way it ends.
+    /// when it ends, in whatever way it ends; a [stream or an upgrade](super#streams-and-upgrades) when its
+    /// head is there.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -75,7 +77,15 @@ impl MeterLayer {
     }
 
     fn counting(requests: Requests) -> Self {
-        let meters = Meters { requests, outcomes: None, cut_short: None, grpc: None, routes: None };
+        let meters = Meters {
+            flight: Arc::new(Flight::new(requests.clock())),
+            requests,
+            outcomes: None,
+            cut_short: None,
+            bytes_out: None,
+            grpc: None,
+            routes: None,
+        };
         Self { meters: Arc::new(meters) }
     }
 
@@ -120,6 +130,21 @@ impl MeterLayer {
         self.with(|meters| meters.cut_short = Some(meter.into()))
     }
 
+    /// Counts the bytes of response bodies on `meter`, as they are handed on. It is the data that passes the
+    /// layer: before a compression that is further out, and without heads and the framing of HTTP.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tickring::{Meter, tower::MeterLayer};
+    ///
+    /// static BYTES_OUT: Meter = Meter::new();
+    /// let layer = MeterLayer::new(Arc::new(Meter::new())).bytes_out(&BYTES_OUT);
+    /// ```
+    #[must_use]
+    pub fn bytes_out(self, meter: impl Into<MeterHandle>) -> Self {
+        self.with(|meters| meters.bytes_out = Some(meter.into()))
+    }
+
     /// Counts the gRPC status of each call as an event of `service`, which was built from
     /// [`grpc_statuses`](super::grpc_statuses).
     ///
@@ -148,6 +173,45 @@ impl MeterLayer {
     #[must_use]
     pub fn routes(self, routes: Routes) -> Self {
         self.with(|meters| meters.routes = Some(routes))
+    }
+
+    /// The requests that have arrived at this layer and its clones, and have not ended. It is exact: each
+    /// request ends once, in whatever way. One that arrives or ends during the call may be in it or not.
+    ///
+    /// It costs two loads for each thread that has served requests. To show it in `/metrics`, give a clone
+    /// of the layer to the router of the feature `http`:
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tickring::{Registry, Service, tower::MeterLayer};
+    ///
+    /// let registry = Registry::new();
+    /// let api = registry.register(Service::builder("api").event("request").build()?)?;
+    /// let layer = MeterLayer::new(api.meter("request")?);
+    /// # #[cfg(feature = "http")] {
+    /// let (all, streams) = (layer.clone(), layer.clone());
+    /// let figures = tickring::http::Router::new(registry, "api")?
+    ///     .gauge("api_requests_in_flight", "Requests that have not ended, streams included.", move || {
+    ///         Some(all.in_flight().into())
+    ///     })
+    ///     .gauge("api_streams_in_flight", "Streams that have not ended.", move || {
+    ///         Some(streams.streams_in_flight().into())
+    ///     });
+    /// # }
+    /// assert_eq!(layer.in_flight(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.meters.flight.requests.now()
+    }
+
+    /// Those requests [in flight](Self::in_flight) whose response is a
+    /// [stream](super#streams-and-upgrades) that has begun.
+    #[must_use]
+    pub fn streams_in_flight(&self) -> u32 {
+        self.meters.flight.streams.now()
     }
 
     fn with(mut self, change: impl FnOnce(&mut Meters)) -> Self {
@@ -216,12 +280,8 @@ where
     }
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let in_flight = InFlight::arrive(&self.meters);
-        if let Some(routes) = &self.meters.routes {
-            routes.record(request.method(), request.extensions());
-        }
-        let is_head = request.method() == Method::HEAD;
-        ResponseFuture { inner: self.inner.call(request), request: Some(in_flight), is_head }
+        let in_flight = InFlight::arrive(&self.meters, &request);
+        ResponseFuture { inner: self.inner.call(request), request: Some(in_flight) }
     }
 }
 
@@ -234,7 +294,6 @@ pin_project! {
         inner: F,
         // `None` once there is a response or an error.
         request: Option<InFlight>,
-        is_head: bool,
     }
 }
 
@@ -250,12 +309,7 @@ where
         let result = ready!(this.inner.poll(context));
         let mut request = this.request.take();
         Poll::Ready(match result {
-            Ok(response) => {
-                if let Some(request) = &mut request {
-                    request.answer(&response);
-                }
-                Ok(ResponseBody::wrap(response, request, *this.is_head))
-            }
+            Ok(response) => Ok(ResponseBody::wrap(response, request)),
             Err(error) => {
                 if let Some(request) = &mut request {
                     request.fail();

@@ -5,5 +5,6 @@ mod fixture;
 mod requests;
 mod routes;
 mod statics;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
