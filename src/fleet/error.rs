@@ -121,6 +121,15 @@ pub enum ServiceError {
         /// How many values were to be given.
         asked: usize,
     },
+    /// The event has no labels, where some are needed.
+    NoLabels {
+        /// The service.
+        service: String,
+        /// The event.
+        event: String,
+        /// The labels that could be used.
+        usable: Vec<String>,
+    },
     /// The name belongs to a service whose figures are elsewhere.
     Elsewhere {
         /// The name.
@@ -210,6 +219,11 @@ impl fmt::Display for ServiceError {
                 "event {event:?} of service {service:?} has {} labels ({}), and {asked} were asked for",
                 labels.len(),
                 labels.join(", ")
+            ),
+            Self::NoLabels { service, event, usable } => write!(
+                f,
+                "event {event:?} of service {service:?} has no labels: give it one or more of {}",
+                usable.join(", ")
             ),
             Self::Elsewhere { service } => {
                 write!(f, "service {service:?} is elsewhere: its events are not counted here")

@@ -61,7 +61,7 @@ pub(crate) use self::event_rate::Showing;
 pub use self::event_rate::{EventFigures, EventRate, Figures, SeriesFigures, Timestamp};
 #[cfg(feature = "http")]
 pub(crate) use self::exports::Exported;
-#[cfg(any(feature = "http", feature = "metrics", feature = "statsd"))]
+#[cfg(any(feature = "http", feature = "metrics", feature = "statsd", feature = "tower"))]
 pub(crate) use self::family::Children;
 #[cfg(feature = "http")]
 pub(crate) use self::family::LabelSet;

@@ -203,6 +203,15 @@ impl Service {
         self.family(event).map(TimedFamily)
     }
 
+    /// The children of an event that is recorded here; nothing if it has no labels. The first of their keys are
+    /// those of the spec.
+    #[cfg(feature = "tower")]
+    pub(crate) fn children(&self, event: &str) -> Result<Option<&Arc<Children>>, ServiceError> {
+        self.meter(event)?;
+        self.settle_in_use();
+        Ok(self.event(event).and_then(EventKind::children))
+    }
+
     /// Retires the children of labelled events that were idle for long enough and that nobody holds; see
     /// [`Family`]. Returns how many. The router of the feature `http` does it at each `/metrics`.
     ///

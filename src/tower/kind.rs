@@ -72,6 +72,14 @@ impl Asked {
 }
 
 impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Response => "response",
+            Self::Stream => "stream",
+            Self::Upgrade => "upgrade",
+        }
+    }
+
     /// The kind of a response. `length`: the bytes of its body, if that is known.
     pub(super) fn of(head: &Parts, asked: Asked, length: Option<u64>) -> Self {
         let streams = || {

@@ -3,21 +3,36 @@
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use axum::{Router, extract::MatchedPath, routing::get};
-//! use tickring::tower::{MeterLayer, Routes, outcomes};
+//! use tickring::tower::{MeterLayer, RoutePattern};
 //! use tickring::{Registry, Service};
 //!
 //! let registry = Registry::new();
-//! let api = registry.register(Service::from_catalogue("data-api")?)?;
-//! let ends = registry.register(outcomes("data-api-outcome").build()?)?;
-//! let routes = Routes::new(&registry, "data-api-route", |_, extensions| {
-//!     extensions.get::<MatchedPath>().map(|path| path.as_str().into())
-//! })?;
+//! let api = Service::builder("api").timed_event("request").labels(["route", "method", "status"]);
+//! let api = registry.register(api.build()?)?;
 //!
-//! let layer = MeterLayer::new(api.meter("request")?).outcomes(&ends)?.routes(routes);
+//! // `RoutePattern::axum()` is the same, with the feature `axum`.
+//! let layer = MeterLayer::labelled(&api, "request", RoutePattern::by(MatchedPath::as_str))?;
 //! let app: Router = Router::new().route("/items/{id}", get(|| async { "an item" })).layer(layer);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Labels
+//!
+//! [`MeterLayer::labelled`] is the first choice: each request is one event, so the event's total is the number
+//! of requests, and each question is a sum over labels. The keys of the event are any of these, in any order:
+//!
+//! | key | value |
+//! |---|---|
+//! | `route` | the pattern that the router matched, such as `/items/{id}`; `unmatched` without one. Never the path, which clients choose |
+//! | `method` | `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `CONNECT`, `OPTIONS` or `TRACE`; `other` for whatever else a client sends |
+//! | `status` | the number, such as `200`; `failed` if the service returned an error instead of a response; `cancelled` if the future was dropped first, because the client hung up, a timeout ran out or the handler panicked |
+//! | `status_class` | `1xx` to `5xx`, or `other`; `failed` and `cancelled` as above |
+//! | `kind` | `response`, `stream` or `upgrade`, as [below](self#streams-and-upgrades); `none` without a response |
+//!
+//! `status` is a number because a class can be computed from numbers, and not the other way round; a service has
+//! few of them. Where there are so many routes that the sets come near to the cap of 256, `status_class` takes
+//! its place, or [`label_sets`](crate::ServiceBuilder::label_sets) sets another cap.
 //!
 //! # What counts when
 //!
@@ -29,7 +44,8 @@
 //! |---|---|---|
 //! | [`new`](MeterLayer::new), [`routes`](MeterLayer::routes) | it arrives | nothing that happens later can lose it |
 //! | [`timing`](MeterLayer::timing) | it ends | with the time since it arrived |
-//! | the same, of a stream or an upgrade | its head is there | with the time until then |
+//! | [`labelled`](MeterLayer::labelled) | it ends | as one event with its labels; with the time since it arrived, if the event is timed |
+//! | `timing` and `labelled`, of a stream or an upgrade | its head is there | with the time until then |
 //! | [`outcomes`](MeterLayer::outcomes), [`grpc`](MeterLayer::grpc) | it ends | |
 //! | [`cut_short`](MeterLayer::cut_short) | it ends | if a part of the body is missing |
 //! | [`bytes_out`](MeterLayer::bytes_out) | a frame is handed on | the bytes of its data |
@@ -57,10 +73,11 @@
 //! All else is an ordinary response, a long download and a gRPC call of any kind included. A call is timed to
 //! its end, because its status comes last.
 //!
-//! # Where the figures go
+//! # Without labels
 //!
-//! The total of a service is the sum of its events. So use a separate service for each way of
-//! dividing the same requests, as above: then each total is a number of requests.
+//! [`outcomes`](MeterLayer::outcomes) and [`Routes`] divide the requests into events of services of their own.
+//! They are for those who read events and no labels. The total of a service is the sum of its events. So each
+//! way of dividing the same requests takes a separate service: then each total is a number of requests.
 //!
 //! # gRPC
 //!
@@ -70,6 +87,7 @@
 mod body;
 mod flight;
 mod kind;
+mod labels;
 mod outcome;
 mod pattern;
 mod request;

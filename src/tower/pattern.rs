@@ -86,6 +86,10 @@ impl RoutePattern {
         Self { find: None, from: "nothing" }
     }
 
+    pub(super) fn is_none(&self) -> bool {
+        self.find.is_none()
+    }
+
     pub(super) fn of<'a>(
         &self,
         method: &'a Method,

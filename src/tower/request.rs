@@ -6,6 +6,7 @@ use http::{HeaderMap, Request, StatusCode};
 
 use super::flight::Flight;
 use super::kind::{Answer, Asked, Kind};
+use super::labels::{Arrived, Labels};
 use super::outcome::{GRPC_STATUSES, NO_GRPC_STATUS, OUTCOMES, Outcome, grpc_status};
 use super::routes::Routes;
 use crate::engine::{Clock, MeterHandle, Moment, TimerHandle};
@@ -29,6 +30,8 @@ pub(super) enum Requests {
     Arriving(MeterHandle),
     /// When they end, with the time that they took.
     Ending(TimerHandle),
+    /// When they end, by their labels.
+    Labelled(Labels),
 }
 
 impl Requests {
@@ -36,6 +39,7 @@ impl Requests {
         match self {
             Self::Arriving(meter) => meter.clock(),
             Self::Ending(timer) => timer.clock(),
+            Self::Labelled(labels) => labels.clock(),
         }
     }
 }
@@ -47,7 +51,9 @@ pub(super) struct InFlight {
     meters: Arc<Meters>,
     asked: Asked,
     /// When it arrived, if it is timed and hasn't counted yet.
-    arrived: Option<Moment>,
+    begun: Option<Moment>,
+    /// What its labels need, if it is labelled and hasn't counted yet.
+    arrived: Option<Arrived>,
     answer: Answer,
     kind: Kind,
     /// There is a response, and part of its body is yet to come.
@@ -58,12 +64,13 @@ pub(super) struct InFlight {
 impl InFlight {
     pub(super) fn arrive<A>(meters: &Arc<Meters>, request: &Request<A>) -> Self {
         meters.flight.requests.begin();
-        let arrived = match &meters.requests {
+        let (begun, arrived) = match &meters.requests {
             Requests::Arriving(meter) => {
                 meter.record();
-                None
+                (None, None)
             }
-            Requests::Ending(timer) => Some(timer.clock().now()),
+            Requests::Ending(timer) => (Some(timer.clock().now()), None),
+            Requests::Labelled(labels) => (labels.now(), Some(labels.arrive(request))),
         };
         if let Some(routes) = &meters.routes {
             routes.record(request.method(), request.extensions());
@@ -71,6 +78,7 @@ impl InFlight {
         Self {
             meters: Arc::clone(meters),
             asked: Asked::by(request.method()),
+            begun,
             arrived,
             answer: Answer::Cancelled,
             kind: Kind::Response,
@@ -127,9 +135,15 @@ impl InFlight {
 
     /// Counts a request that doesn't count when it arrives; once.
     fn count(&mut self) {
-        let Some(arrived) = self.arrived.take() else { return };
-        if let Requests::Ending(timer) = &self.meters.requests {
-            timer.record(timer.clock().now().since(arrived));
+        let (begun, arrived) = (self.begun.take(), self.arrived.take());
+        match (&self.meters.requests, begun, &arrived) {
+            (Requests::Ending(timer), Some(begun), _) => {
+                timer.record(timer.clock().now().since(begun));
+            }
+            (Requests::Labelled(labels), begun, Some(arrived)) => {
+                labels.count(arrived, self.answer, self.kind, begun);
+            }
+            _ => {}
         }
     }
 }

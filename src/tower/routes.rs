@@ -17,6 +17,9 @@ const ROUTES: usize = 100;
 
 /// Counts requests by the route that they matched, each route as an event of one service.
 ///
+/// New code should use [`MeterLayer::labelled`](super::MeterLayer::labelled): the route is a label there, beside the
+/// method and the status, and keeps its spelling.
+///
 /// A function finds the route in the request's method and extensions, where the router has left
 /// it: axum leaves its `MatchedPath`. The function doesn't get the path, because clients choose
 /// that.

@@ -13,7 +13,9 @@ use tower_service::Service as TowerService;
 
 use super::body::ResponseBody;
 use super::flight::Flight;
+use super::labels::Labels;
 use super::outcome::{GRPC_STATUSES, OUTCOMES, meters};
+use super::pattern::RoutePattern;
 use super::request::{InFlight, Meters, Requests};
 use super::routes::Routes;
 use crate::engine::{MeterHandle, TimerHandle};
@@ -74,6 +76,42 @@ impl MeterLayer {
     #[must_use]
     pub fn timing(timer: impl Into<TimerHandle>) -> Self {
         Self::counting(Requests::Ending(timer.into()))
+    }
+
+    /// A layer that counts each request as one event with labels: `event` of `service`. The keys of the event
+    /// say which labels; the [module](super#labels) has their values. If the event is timed, the duration
+    /// goes to the same labels. A request counts when it ends, because its status is known only then; a
+    /// [stream or an upgrade](super#streams-and-upgrades) when its head is there.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use axum::extract::MatchedPath;
+    /// use tickring::tower::{MeterLayer, RoutePattern};
+    /// use tickring::{Registry, Service};
+    ///
+    /// let registry = Registry::new();
+    /// let api = Service::builder("api").timed_event("request").labels(["route", "method", "status"]);
+    /// let api = registry.register(api.build()?)?;
+    /// let layer = MeterLayer::labelled(&api, "request", RoutePattern::by(MatchedPath::as_str))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The first request of a set of labels allocates; later ones look the set up without a lock. The event's
+    /// [cap](crate::ServiceBuilder::label_sets) bounds the sets, and a layer tells 1,024 routes apart; what
+    /// is past either counts as `other`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Service::meter`]; [`ServiceError::NoLabels`] if the event has none;
+    /// [`ServiceError::BadLabel`] if it has one that the layer doesn't know, or a `route` where `pattern` is
+    /// [`RoutePattern::none`].
+    pub fn labelled(
+        service: &Service,
+        event: &str,
+        pattern: RoutePattern,
+    ) -> Result<Self, ServiceError> {
+        Ok(Self::counting(Requests::Labelled(Labels::new(service, event, pattern)?)))
     }
 
     fn counting(requests: Requests) -> Self {

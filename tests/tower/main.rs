@@ -2,6 +2,7 @@
 
 mod axum;
 mod fixture;
+mod labels;
 mod requests;
 mod routes;
 mod statics;
