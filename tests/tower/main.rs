@@ -3,6 +3,7 @@
 mod axum;
 mod fixture;
 mod labels;
+mod open;
 mod requests;
 mod routes;
 mod statics;
