@@ -88,6 +88,7 @@ mod body;
 mod flight;
 mod kind;
 mod labels;
+mod layer;
 mod outcome;
 mod pattern;
 mod request;
@@ -96,7 +97,8 @@ mod service;
 
 pub use body::ResponseBody;
 pub use kind::Streaming;
+pub use layer::MeterLayer;
 pub use outcome::{grpc_statuses, outcomes};
 pub use pattern::RoutePattern;
 pub use routes::Routes;
-pub use service::{MeterLayer, Metered, ResponseFuture};
+pub use service::{Metered, ResponseFuture};

@@ -37,7 +37,6 @@ impl RoutePattern {
     /// # }
     /// ```
     #[cfg(feature = "axum")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
     #[must_use]
     pub fn axum() -> Self {
         Self::by(axum::extract::MatchedPath::as_str)

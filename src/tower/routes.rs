@@ -108,7 +108,6 @@ impl Routes {
     ///
     /// Those of [`new`](Self::new).
     #[cfg(feature = "axum")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
     pub fn axum(registry: &Registry, service: impl Into<String>) -> Result<Self, ServiceError> {
         Self::by(registry, service, RoutePattern::axum())
     }
