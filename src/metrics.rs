@@ -43,30 +43,42 @@
 //! A histogram whose values are durations becomes a service with a timed event in the same way. They are
 //! durations if it was described with a unit of time, or if it has no unit and its name ends with `_seconds`.
 //!
-//! Gauges and other histograms are refused: [`Recorder::refused`] has their names, and if the crate logs, the
-//! log says each once. To keep them, install another exporter's recorder beside this one
+//! Gauges and other histograms are refused: [`Recorder::refused`] has their names, `/metrics` has their number
+//! (`tickring_refused_metrics_total`), and if the crate logs, the log says each name once. So are histograms past
+//! the cap. To keep them, install another exporter's recorder beside this one
 //! (`metrics_util::layers::FanoutBuilder`).
+//!
+//! # In `/metrics`
+//!
+//! What is recorded is in tickring's own families, and as a family of its own name as well
+//! ([exported](crate::ServiceBuilder::exported_as)), so that existing dashboards carry over: the counter
+//! `http.requests` or `http_requests_total` is `http_requests_total{service="http_requests",method="GET"}`. A
+//! histogram is in seconds, whatever its unit is, so its name ends with `_seconds`: `latency` is
+//! `latency_seconds_bucket`. Text that `describe_counter!` and `describe_histogram!` give is the help text of
+//! that family. They may come before the first use or after it; the last text holds. A name that can't be one of
+//! a family, such as `tickring_x` or `x_count`, is in tickring's own families only.
+//! [`Recorder::export_by_name`] turns all of this off.
 
 mod admission;
+mod described;
+mod handles;
 mod names;
+mod refused;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use ::metrics::{
-    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, SetRecorderError,
-    SharedString, Unit,
+    Counter, Gauge, Histogram, Key, KeyName, Metadata, SetRecorderError, SharedString, Unit,
 };
 use papaya::HashMap;
 
 use self::admission::{Admission, Found, OVERFLOW_SERVICE};
-use crate::engine::{Meter, MeterHandle, TimerHandle};
-use crate::fleet::{OTHER, Registry};
+use self::handles::{Counted, Overflow, Timed};
+use self::refused::{Refused, Why};
+use crate::fleet::{InstrumentKind, Registry};
 
 const OVERFLOW: &str = "overflow";
-/// The most names of what was refused that are kept.
-const REFUSED_MAX: usize = 256;
 
 /// Feeds counters of the `metrics` facade into a [`Registry`]; see the [module](self). Clones
 /// share their counters and caps.
@@ -81,8 +93,7 @@ struct Inner {
     full: HashMap<String, Arc<Overflow>>,
     /// `None` within if that service has a source in its place.
     overflow: OnceLock<Option<Arc<Overflow>>>,
-    /// How often each name was refused.
-    refused: HashMap<String, Arc<Meter>>,
+    refused: Refused,
     /// Also the lock under which counters are admitted.
     admission: Mutex<Admission>,
 }
@@ -92,13 +103,14 @@ impl Recorder {
     /// [module](self).
     #[must_use]
     pub fn new(registry: Registry) -> Self {
+        let refused = Refused::new(registry.refused_instruments());
         Self(Arc::new(Inner {
             registry,
             counters: HashMap::new(),
             histograms: HashMap::new(),
             full: HashMap::new(),
             overflow: OnceLock::new(),
-            refused: HashMap::new(),
+            refused,
             admission: Mutex::new(Admission::new()),
         }))
     }
@@ -144,8 +156,25 @@ impl Recorder {
         self
     }
 
-    /// The gauges and histograms that can't be recorded here, each with how often it was asked for. After 256
-    /// names further ones are counted as `other`.
+    /// Whether what is recorded is shown in `/metrics` as families of its own names as well; see the
+    /// [module](self#in-metrics). It is by default. Turn it off if another exporter shows these names already.
+    ///
+    /// ```
+    /// use tickring::{Registry, metrics::Recorder};
+    ///
+    /// let registry = Registry::new();
+    /// let recorder = Recorder::new(registry.clone()).export_by_name(false);
+    /// metrics::with_local_recorder(&recorder, || metrics::counter!("jobs_total").increment(1));
+    /// assert!(registry.get("jobs_total").unwrap().spec().exported_as.is_empty());
+    /// ```
+    #[must_use]
+    pub fn export_by_name(self, on: bool) -> Self {
+        self.0.admission().exports = on;
+        self
+    }
+
+    /// What can't be recorded here, each name with how often it was asked for. After 256 names further ones are
+    /// counted as `other`. `/metrics` shows the sums by kind as `tickring_refused_metrics_total`.
     ///
     /// ```
     /// let recorder = tickring::metrics::Recorder::new(tickring::Registry::new());
@@ -154,11 +183,7 @@ impl Recorder {
     /// ```
     #[must_use]
     pub fn refused(&self) -> Vec<(String, u64)> {
-        let refused = self.0.refused.pin();
-        let mut all: Vec<_> =
-            refused.iter().map(|(name, count)| (name.clone(), count.total())).collect();
-        all.sort_unstable();
-        all
+        self.0.refused.by_name()
     }
 
     /// Makes this the recorder of the process.
@@ -219,7 +244,7 @@ impl Inner {
         let Some((known, max)) = admission.counter(key.name(), &self.registry) else {
             return self.overflow();
         };
-        match known.find(key, &self.registry, max, false) {
+        match known.find(key, &self.registry, max) {
             Some(Found { meter, past_cap: true, full, .. }) => {
                 let overflow = Arc::new(Overflow(meter));
                 if full {
@@ -232,8 +257,11 @@ impl Inner {
                 counters.insert(key.clone(), Arc::clone(&counted));
                 Counter::from_arc(counted)
             }
-            // The service has a source in its place.
-            None => Counter::noop(),
+            None => {
+                drop(admission);
+                self.refused.count(InstrumentKind::Counter, key.name(), Why::Taken);
+                Counter::noop()
+            }
         }
     }
 
@@ -241,41 +269,28 @@ impl Inner {
         if let Some(timed) = self.histograms.pin().get(key) {
             return Histogram::from_arc(Arc::clone(timed));
         }
+        self.admit_histogram(key).unwrap_or_else(|why| {
+            self.refused.count(InstrumentKind::Histogram, key.name(), why);
+            Histogram::noop()
+        })
+    }
+
+    #[cold]
+    fn admit_histogram(&self, key: &Key) -> Result<Histogram, Why> {
         let mut admission = self.admission();
-        let Some(scale) = admission.seconds_of(key.name()) else {
-            drop(admission);
-            self.refuse("histogram", key.name());
-            return Histogram::noop();
-        };
-        let Some((known, max)) = admission.histogram(key.name(), &self.registry) else {
-            return Histogram::noop();
-        };
-        match known.find(key, &self.registry, max, true) {
+        let scale = admission.described.seconds_of(key.name()).ok_or(Why::NoDuration)?;
+        let found = admission.histogram(key.name(), &self.registry).ok_or(Why::PastCap)?;
+        let (known, max) = found;
+        match known.find(key, &self.registry, max) {
             Some(Found { timer: Some(timer), past_cap, .. }) => {
                 let found = Arc::new(Timed { timer, scale });
                 if !past_cap {
                     self.histograms.pin().insert(key.clone(), Arc::clone(&found));
                 }
-                Histogram::from_arc(found)
+                Ok(Histogram::from_arc(found))
             }
-            _ => Histogram::noop(),
+            _ => Err(Why::Taken),
         }
-    }
-
-    /// Counts what can't be recorded, and says so once for each name.
-    fn refuse(&self, kind: &str, name: &str) {
-        let refused = self.refused.pin();
-        if let Some(count) = refused.get(name) {
-            return count.record();
-        }
-        let name = if refused.len() < REFUSED_MAX { name } else { OTHER };
-        #[cfg(any(feature = "http", feature = "statsd"))]
-        if refused.get(name).is_none() {
-            tracing::warn!(kind, name, "not recorded: only counters and durations are");
-        }
-        #[cfg(not(any(feature = "http", feature = "statsd")))]
-        let _ = kind;
-        refused.get_or_insert_with(name.into(), || Arc::new(Meter::compact())).record();
     }
 }
 
@@ -288,14 +303,14 @@ impl fmt::Debug for Recorder {
 }
 
 impl ::metrics::Recorder for Recorder {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_counter(&self, name: KeyName, _: Option<Unit>, text: SharedString) {
+        self.0.admission().describe_counter(name.as_str(), &text, &self.0.registry);
+    }
 
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
-    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
-        if let Some(unit) = unit {
-            self.0.admission().describe(name.as_str(), unit);
-        }
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.0.admission().describe_histogram(name.as_str(), unit, &text, &self.0.registry);
     }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
@@ -303,58 +318,11 @@ impl ::metrics::Recorder for Recorder {
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        self.0.refuse("gauge", key.name());
+        self.0.refused.count(InstrumentKind::Gauge, key.name(), Why::NoDuration);
         Gauge::noop()
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
         self.0.histogram(key)
     }
-}
-
-/// A histogram of durations.
-struct Timed {
-    timer: TimerHandle,
-    /// How many seconds a value of 1 is.
-    scale: f64,
-}
-
-impl HistogramFn for Timed {
-    /// What is negative or not a number is no duration, and not recorded.
-    fn record(&self, value: f64) {
-        if let Ok(duration) = Duration::try_from_secs_f64(value * self.scale) {
-            self.timer.record(duration);
-        }
-    }
-}
-
-/// A counter below the caps: it has a meter to itself.
-struct Counted {
-    meter: MeterHandle,
-    /// Held from reading the total until it is raised, so that two raises don't add up.
-    raising: Arc<Mutex<()>>,
-}
-
-impl CounterFn for Counted {
-    fn increment(&self, value: u64) {
-        self.meter.record_n(value);
-    }
-
-    fn absolute(&self, value: u64) {
-        let _raising = self.raising.lock().unwrap_or_else(PoisonError::into_inner);
-        let total = self.meter.snapshot().total();
-        // An increment in between counts as one that comes after.
-        self.meter.record_n(value.saturating_sub(total));
-    }
-}
-
-/// The meter that all counters past a cap share.
-struct Overflow(MeterHandle);
-
-impl CounterFn for Overflow {
-    fn increment(&self, value: u64) {
-        self.0.record_n(value);
-    }
-
-    fn absolute(&self, _: u64) {}
 }

@@ -44,6 +44,12 @@ const REJECTED: Family<'_> = Family {
     unit: None,
     help: "Rejected pieces of input, by reason.",
 };
+const REFUSED: Family<'_> = Family {
+    name: "tickring_refused_metrics",
+    kind: Kind::Counter,
+    unit: None,
+    help: "How often the metrics facade was asked for an instrument that is not recorded, by kind.",
+};
 const CONNECTIONS: Family<'_> = Family {
     name: "tickring_http_connections",
     kind: Kind::Gauge,
@@ -127,6 +133,12 @@ pub(super) fn families(process: &ProcessSample, page: &mut Page<'_>) {
     let mut family = page.family(&REJECTED);
     for (reason, count) in &process.rejected {
         family.sample(&[("reason", reason.as_str())], count);
+    }
+    if !process.refused.is_empty() {
+        let mut family = page.family(&REFUSED);
+        for (kind, count) in &process.refused {
+            family.sample(&[("kind", kind)], count);
+        }
     }
     if let Some(http) = &process.http {
         http_families(http, page);

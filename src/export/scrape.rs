@@ -88,6 +88,8 @@ pub(crate) struct ProcessSample {
     pub(crate) version: &'static str,
     pub(crate) engine: Diagnostics,
     pub(crate) rejected: Vec<(RejectionReason, u64)>,
+    /// How many instruments of a kind a facade asked for in vain; empty without a facade.
+    pub(crate) refused: Vec<(&'static str, u64)>,
     /// What the program around the router adds.
     pub(crate) program: Vec<FigureSample>,
     /// `None` unless the crate's HTTP server runs.

@@ -153,6 +153,7 @@ fn process_is_shown_and_rates_can_be_left_out() {
             version: "1.2.3",
         },
         rejected: vec![(RejectionReason::Malformed, 5), (RejectionReason::Negative, 0)],
+        refused: vec![("gauge", 15), ("histogram", 0)],
         program: vec![
             FigureSample { name: "shop_retries", help: "Retries.", value: FigureValue::Counter(7) },
             FigureSample { name: "shop_jobs", help: "Jobs.", value: FigureValue::Gauge(0.5) },
@@ -182,6 +183,8 @@ fn process_is_shown_and_rates_can_be_left_out() {
         "tickring_shards 4",
         "tickring_rejected_total{reason=\"malformed\"} 5",
         "tickring_rejected_total{reason=\"negative\"} 0",
+        "tickring_refused_metrics_total{kind=\"gauge\"} 15",
+        "tickring_refused_metrics_total{kind=\"histogram\"} 0",
         "tickring_http_connections 6",
         "tickring_http_connections_limit 7",
         "tickring_http_accepted_total 8",

@@ -57,6 +57,8 @@ pub(crate) struct Labelled<'a> {
     pub(crate) keys: &'a [String],
     pub(crate) label_sets: usize,
     pub(crate) timed: bool,
+    /// The family that it is exported as, and its help text.
+    pub(crate) exported: Option<(&'a str, Option<&'a str>)>,
 }
 
 impl Default for AutoRegister {
@@ -165,7 +167,8 @@ impl Registry {
                 true => builder.timed_event(event),
                 false => builder.event(event),
             };
-            builder.labels_of(event, labels.keys, labels.label_sets).build()
+            let builder = builder.labels_of(event, labels.keys, labels.label_sets);
+            builder.export_of(event, labels.exported).build()
         })
     }
 

@@ -30,9 +30,12 @@ mod history;
 mod naming;
 mod read;
 mod reading;
+#[cfg(any(feature = "http", feature = "metrics"))]
+mod refused;
 mod registry;
 mod rejections;
 mod service;
+mod services;
 mod spec;
 #[cfg(any(feature = "http", feature = "statsd"))]
 mod target;
@@ -61,6 +64,8 @@ pub(crate) use self::event_rate::Showing;
 pub use self::event_rate::{EventFigures, EventRate, Figures, SeriesFigures, Timestamp};
 #[cfg(feature = "http")]
 pub(crate) use self::exports::Exported;
+#[cfg(feature = "metrics")]
+pub(crate) use self::exports::fault_of_name;
 #[cfg(any(feature = "http", feature = "metrics", feature = "statsd", feature = "tower"))]
 pub(crate) use self::family::Children;
 #[cfg(feature = "http")]
@@ -76,9 +81,14 @@ pub use self::history::{EventCounts, History, HistoryState, ServiceHistory};
 pub(crate) use self::naming::Naming;
 #[cfg(feature = "http")]
 pub(crate) use self::reading::{Glanced, GlancedFigures, Moments};
-pub use self::registry::{Registry, Services};
+#[cfg(feature = "metrics")]
+pub(crate) use self::refused::InstrumentKind;
+#[cfg(any(feature = "http", feature = "metrics"))]
+pub(crate) use self::refused::RefusedInstruments;
+pub use self::registry::Registry;
 pub use self::rejections::{RejectedExample, RejectionReason, Rejections};
 pub use self::service::Service;
+pub use self::services::Services;
 pub use self::spec::{RateBasis, ServiceSpec};
 #[cfg(any(feature = "http", feature = "statsd"))]
 pub(crate) use self::target::{Target, TargetRef};

@@ -1,9 +1,10 @@
 //! The services of a process.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{RegistryError, Service, ServiceBuilder, catalogue};
+#[cfg(feature = "metrics")]
+use super::RefusedInstruments;
+use super::{RegistryError, Service, ServiceBuilder, Services, catalogue};
 
 /// The services of a process. Clones are the same registry.
 ///
@@ -23,18 +24,6 @@ use super::{RegistryError, Service, ServiceBuilder, catalogue};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Registry(Arc<RwLock<Arc<Services>>>);
-
-/// The services that a registry had at one moment.
-#[derive(Clone, Debug, Default)]
-pub struct Services {
-    in_order: Vec<Arc<Service>>,
-    by_name: HashMap<String, usize>,
-    /// For each name that was described, a service with all the events that it ever had. Those that
-    /// come back go on from it.
-    earlier: HashMap<String, Arc<Service>>,
-    /// The names of services that nobody may register on first sight.
-    reserved: HashSet<String>,
-}
 
 impl Registry {
     /// A registry without services.
@@ -200,7 +189,7 @@ impl Registry {
     /// ```
     pub fn reserve(&self, names: impl IntoIterator<Item = impl Into<String>>) {
         let names = names.into_iter().map(Into::into).collect();
-        self.change(|services| services.reserved = names);
+        self.change(|services| services.reserve(names));
     }
 
     /// The service of this name.
@@ -237,82 +226,16 @@ impl Registry {
         })
     }
 
+    /// Where refusals of a facade that records here are counted. From now on `/metrics` shows them.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn refused_instruments(&self) -> Arc<RefusedInstruments> {
+        self.change(Services::refused_instruments)
+    }
+
     /// Makes the change on a copy if somebody still holds the services of before.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Services) -> T) -> T {
         let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut services))
-    }
-}
-
-impl Services {
-    /// The service of this name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Arc<Service>> {
-        self.by_name.get(name).map(|&index| &self.in_order[index])
-    }
-
-    /// The services, in the order in which they were added.
-    pub fn iter(&self) -> std::slice::Iter<'_, Arc<Service>> {
-        self.in_order.iter()
-    }
-
-    /// The number of services.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.in_order.len()
-    }
-
-    /// Whether there is no service.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.in_order.is_empty()
-    }
-
-    pub(super) fn is_reserved(&self, name: &str) -> bool {
-        self.reserved.contains(name)
-    }
-
-    /// What a service of this name goes on from when it, or an event of it, comes back.
-    pub(super) fn earlier(&self, name: &str) -> Option<&Arc<Service>> {
-        self.earlier.get(name)
-    }
-
-    /// Sets what [`earlier`](Self::earlier) returns for the name of this service.
-    pub(super) fn keep(&mut self, service: Arc<Service>) {
-        self.earlier.insert(service.name().into(), service);
-    }
-
-    pub(super) fn put(&mut self, mut service: Service) -> Arc<Service> {
-        service.settle();
-        self.put_settled(Arc::new(service))
-    }
-
-    /// The same of a service that has been settled under this lock.
-    pub(super) fn put_settled(&mut self, service: Arc<Service>) -> Arc<Service> {
-        if let Some(&index) = self.by_name.get(service.name()) {
-            self.in_order[index] = Arc::clone(&service);
-        } else {
-            self.by_name.insert(service.name().into(), self.in_order.len());
-            self.in_order.push(Arc::clone(&service));
-        }
-        service
-    }
-
-    pub(super) fn take(&mut self, name: &str) -> Option<Arc<Service>> {
-        let index = self.by_name.remove(name)?;
-        for later in self.by_name.values_mut().filter(|later| **later > index) {
-            *later -= 1;
-        }
-        Some(self.in_order.remove(index))
-    }
-}
-
-impl<'a> IntoIterator for &'a Services {
-    type Item = &'a Arc<Service>;
-    type IntoIter = std::slice::Iter<'a, Arc<Service>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use ::metrics::{Key, Unit};
 
+use super::described::{Described, family_name};
 use super::names::Names;
 use crate::engine::{Meter, MeterHandle, TimerHandle};
 use crate::fleet::{Children, Labelled, Naming, OTHER, Registry};
@@ -19,15 +20,20 @@ pub(super) struct Admission {
     services: Naming,
     counters: Map<String, Metric>,
     histograms: Map<String, Metric>,
-    /// As they were described.
-    units: Map<String, Unit>,
+    pub(super) described: Described,
     pub(super) max_counters: usize,
     pub(super) max_label_sets: usize,
+    /// Whether they are exported as families of their own names.
+    pub(super) exports: bool,
 }
 
 /// The service of a counter or of a histogram.
 pub(super) struct Metric {
     service: String,
+    /// The family that it is exported as, and its help text.
+    family_name: Option<String>,
+    help: Option<String>,
+    timed: bool,
     names: Names,
     /// The event as it is registered with the keys so far.
     event: Option<Event>,
@@ -68,15 +74,35 @@ impl Admission {
             services,
             counters: Map::new(),
             histograms: Map::new(),
-            units: Map::new(),
+            described: Described::default(),
             max_counters: 256,
             max_label_sets: 64,
+            exports: true,
         }
     }
 
-    /// Notes the unit of a histogram.
-    pub(super) fn describe(&mut self, histogram: &str, unit: Unit) {
-        self.units.insert(histogram.into(), unit);
+    /// Notes the help text of a counter, which may be in use.
+    pub(super) fn describe_counter(&mut self, name: &str, text: &str, registry: &Registry) {
+        if self.described.counter(name, text)
+            && let Some(known) = self.counters.get_mut(name)
+        {
+            known.redescribe(self.described.help(name, false), registry, self.max_label_sets);
+        }
+    }
+
+    /// Notes the unit and the help text of a histogram, which may be in use.
+    pub(super) fn describe_histogram(
+        &mut self,
+        name: &str,
+        unit: Option<Unit>,
+        text: &str,
+        registry: &Registry,
+    ) {
+        if self.described.histogram(name, unit, text)
+            && let Some(known) = self.histograms.get_mut(name)
+        {
+            known.redescribe(self.described.help(name, true), registry, self.max_label_sets);
+        }
     }
 
     /// The service of a counter, and the cap of its label sets; `None` if there are too many.
@@ -91,7 +117,7 @@ impl Admission {
             } else {
                 name.into()
             };
-            let metric = self.new_metric(&original, registry)?;
+            let metric = self.new_metric(&original, name, false, registry)?;
             self.counters.insert(name.into(), metric);
         }
         Some((self.counters.get_mut(name)?, self.max_label_sets))
@@ -110,52 +136,49 @@ impl Admission {
             } else {
                 name.into()
             };
-            let metric = self.new_metric(&original, registry)?;
+            let metric = self.new_metric(&original, name, true, registry)?;
             self.histograms.insert(name.into(), metric);
         }
         Some((self.histograms.get_mut(name)?, self.max_label_sets))
     }
 
-    fn new_metric(&mut self, original: &str, registry: &Registry) -> Option<Metric> {
+    fn new_metric(
+        &mut self,
+        original: &str,
+        name: &str,
+        timed: bool,
+        registry: &Registry,
+    ) -> Option<Metric> {
         if self.counters.len() + self.histograms.len() >= self.max_counters {
             return None;
         }
         let services = registry.services();
         let service = self.services.name(original, |name| services.get(name).is_some())?;
-        Some(Metric { service, names: Names::default(), event: None, raising: Map::new() })
-    }
-
-    /// How many seconds a histogram's 1 is; `None` if it is no time.
-    pub(super) fn seconds_of(&self, histogram: &str) -> Option<f64> {
-        match self.units.get(histogram) {
-            Some(Unit::Seconds) => Some(1.0),
-            Some(Unit::Milliseconds) => Some(1e-3),
-            Some(Unit::Microseconds) => Some(1e-6),
-            Some(Unit::Nanoseconds) => Some(1e-9),
-            Some(_) => None,
-            None => histogram.ends_with("_seconds").then_some(1.0),
-        }
+        let family_name = self.exports.then(|| family_name(name, timed)).and_then(|found| {
+            #[cfg(any(feature = "http", feature = "statsd"))]
+            if let Err(why) = &found {
+                tracing::warn!(name, why, "not exported as a family of its own name");
+            }
+            found.ok()
+        });
+        Some(Metric {
+            service,
+            family_name,
+            help: self.described.help(name, timed).map(str::to_owned),
+            timed,
+            names: Names::default(),
+            event: None,
+            raising: Map::new(),
+        })
     }
 }
 
 impl Metric {
     /// What counts a label set. `None` if it can't be had.
-    pub(super) fn find(
-        &mut self,
-        key: &Key,
-        registry: &Registry,
-        cap: usize,
-        has_timer: bool,
-    ) -> Option<Found> {
+    pub(super) fn find(&mut self, key: &Key, registry: &Registry, cap: usize) -> Option<Found> {
         let learned = self.names.learn(key);
-        let keys = self.names.shown.len();
-        if self.event.as_ref().is_none_or(|event| event.keys < keys) {
-            let labels = Labelled { keys: &self.names.shown, label_sets: cap, timed: has_timer };
-            let service = registry.admit_labelled(&self.service, EVENT, &labels).ok()?;
-            let family = service.event(EVENT).and_then(|event| event.children().cloned());
-            let timer = has_timer.then(|| service.timer(EVENT)).transpose().ok()?;
-            let meter = service.meter(EVENT).ok()?;
-            self.event = Some(Event { keys, meter, timer, family });
+        if self.event.as_ref().is_none_or(|event| event.keys < self.names.shown.len()) {
+            self.register(registry, cap)?;
         }
         let Event { meter, timer, family, .. } = self.event.as_ref()?;
         let Some(family) = family else {
@@ -173,6 +196,28 @@ impl Metric {
         let past_cap = family.is_overflow(&meter);
         let full = family.is_full();
         Some(Found { full, ..self.found(meter, timer, past_cap) })
+    }
+
+    /// Registers the event with the keys and the help text that there are now.
+    fn register(&mut self, registry: &Registry, cap: usize) -> Option<()> {
+        let exported = self.family_name.as_deref().map(|name| (name, self.help.as_deref()));
+        let keys = &self.names.shown;
+        let labels = Labelled { keys, label_sets: cap, timed: self.timed, exported };
+        let service = registry.admit_labelled(&self.service, EVENT, &labels).ok()?;
+        let family = service.event(EVENT).and_then(|event| event.children().cloned());
+        let timer = self.timed.then(|| service.timer(EVENT)).transpose().ok()?;
+        let meter = service.meter(EVENT).ok()?;
+        self.event = Some(Event { keys: keys.len(), meter, timer, family });
+        Some(())
+    }
+
+    /// Changes the help text, also of what is registered.
+    fn redescribe(&mut self, help: Option<&str>, registry: &Registry, cap: usize) {
+        self.help = help.map(str::to_owned);
+        if self.family_name.is_some() && self.event.is_some() {
+            // If it fails, somebody has put a source in its place.
+            let _ = self.register(registry, cap);
+        }
     }
 
     fn found(&mut self, meter: MeterHandle, timer: Option<TimerHandle>, past_cap: bool) -> Found {

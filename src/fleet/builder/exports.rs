@@ -83,4 +83,21 @@ impl ServiceBuilder {
         }
         self
     }
+
+    /// Exports an event under a name, with a help text; nothing changes without a name.
+    #[cfg(feature = "metrics")]
+    pub(in crate::fleet) fn export_of(
+        mut self,
+        event: &str,
+        exported: Option<(&str, Option<&str>)>,
+    ) -> Self {
+        if let Some((name, help)) = exported {
+            self.spec.exported_as.insert(event.into(), name.into());
+            match help {
+                Some(help) => drop(self.spec.help.insert(event.into(), help.into())),
+                None => drop(self.spec.help.remove(event)),
+            }
+        }
+        self
+    }
 }

@@ -253,6 +253,7 @@ impl Router {
             version: env!("CARGO_PKG_VERSION"),
             engine: crate::engine::diagnostics(),
             rejected: self.options.rejections.iter().flat_map(Rejections::iter).collect(),
+            refused: self.options.registry.services().refused_by_kind(),
             program: self.options.program.sample(),
             http: here.map(|here| here.running.sample(max_connections, withdrawn)),
             system: process::sample(),
