@@ -1,20 +1,27 @@
 //! Random label sets through all doors at once, with a cap, retirement and handles that are kept, against a map
 //! of exact counts. What is compared is what users read: the document and `/metrics`.
+//!
+//! The event is one that the `metrics` facade has registered. It keeps what it has found, so none of that
+//! retires; and once there was no room for one of its sets, it counts further ones under `other`.
 
+mod model;
+#[path = "../support/mod.rs"]
 mod support;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::Request;
+use model::{Counted, Model};
 use serde_json::{Value, json};
 use support::PATIENCE;
 use tickring::http::Router;
+use tickring::metrics::Recorder;
 use tickring::statsd::{Config, bind_udp};
-use tickring::{Family, ManualClock, MeterHandle, Registry, Service};
+use tickring::{Family, ManualClock, MeterHandle, Registry, Service, ServiceBuilder};
 
 type Labels = [&'static str; 2];
 
@@ -24,79 +31,13 @@ const OTHER: Labels = ["other", "other"];
 const ROUTES: [&str; 7] = ["", "/", "/items/{id}", "/a:b", "other", "\"\\\n", "/é"];
 const METHODS: [&str; 4] = ["", "GET", "POST", "other"];
 
-/// What a child has counted, by second.
-#[derive(Default)]
-struct Counted(Vec<(u64, u64)>);
-
-impl Counted {
-    fn total(&self) -> u64 {
-        self.0.iter().map(|(_, n)| n).sum()
-    }
-
-    fn in_window(&self, now: u64) -> u64 {
-        self.0.iter().filter(|(second, _)| second + 60 > now).map(|(_, n)| n).sum()
-    }
-
-    /// The time since the end of the last second that had an event.
-    fn is_idle(&self, made: u64, now: u64) -> bool {
-        match self.0.iter().map(|(second, _)| second + 1).max() {
-            Some(end) => end + IDLE <= now,
-            None => made + IDLE <= now,
-        }
-    }
-}
-
-/// What should have been counted.
-#[derive(Default)]
-struct Model {
-    now: u64,
-    /// With the second in which they were made.
-    children: HashMap<Labels, (u64, Counted)>,
-    retired: u64,
-    total: u64,
-}
-
-impl Model {
-    /// The labels under which a set counts.
-    fn counts_under(&self, labels: Labels) -> Labels {
-        let known = self.children.contains_key(&labels) || labels == ["", ""] || labels == OTHER;
-        let taken = self.children.keys().filter(|&&labels| labels != ["", ""] && labels != OTHER);
-        if known || taken.count() < CAP { labels } else { OTHER }
-    }
-
-    fn look_up(&mut self, labels: Labels) -> &mut Counted {
-        let under = self.counts_under(labels);
-        let now = self.now;
-        &mut self.children.entry(under).or_insert_with(|| (now, Counted::default())).1
-    }
-
-    fn record(&mut self, labels: Labels, n: u64) {
-        let now = self.now;
-        let counted = self.look_up(labels);
-        if n > 0 {
-            counted.0.push((now, n));
-        }
-        self.total += n;
-    }
-
-    /// Those that may retire, if nobody holds them.
-    fn idle(&self, held: &[(Labels, MeterHandle)]) -> Vec<Labels> {
-        let idle = self.children.iter().filter(|(labels, (made, counted))| {
-            **labels != ["", ""]
-                && **labels != OTHER
-                && counted.is_idle(*made, self.now)
-                && !held.iter().any(|(held, _)| held == *labels)
-        });
-        idle.map(|(labels, _)| *labels).collect()
-    }
-}
-
 struct Fixture {
     clock: ManualClock,
     service: Arc<Service>,
     requests: Family<2>,
     router: Router,
     statsd: UdpSocket,
+    facade: Recorder,
     _listener: tickring::statsd::Listener,
     model: Model,
     held: Vec<(Labels, MeterHandle)>,
@@ -107,20 +48,22 @@ impl Fixture {
     fn new(seed: u64) -> Self {
         let clock = ManualClock::new();
         let registry = Registry::new();
-        let shop = Service::builder("shop").timed_event("request").labels(["route", "method"]);
-        let shop = shop.label_sets(CAP).retire_after(Duration::from_secs(IDLE));
-        let service = registry.register(shop.clock(clock.clone()).build().unwrap()).unwrap();
+        let facade = Recorder::new(registry.clone()).label_sets(CAP);
+        let service = registered_by(&facade, &registry, &clock);
+        let mut model = Model::default();
+        model.through_facade(["/", "GET"]);
         let socket = bind_udp("127.0.0.1:0".parse().unwrap()).unwrap();
         let statsd = UdpSocket::bind("127.0.0.1:0").unwrap();
         statsd.connect(socket.local_addr().unwrap()).unwrap();
         Self {
             clock,
-            requests: service.family("request").unwrap(),
+            requests: service.family("event").unwrap(),
             service,
+            facade,
             _listener: Config::new(registry.clone()).udp(socket).unwrap(),
             router: Router::new(registry, "shop").unwrap().accept_events(),
             statsd,
-            model: Model::default(),
+            model,
             held: Vec::new(),
             random: fastrand::Rng::with_seed(seed),
         }
@@ -133,11 +76,11 @@ impl Fixture {
 
     fn step(&mut self) {
         let (labels, n) = (self.labels(), self.random.u64(0..5));
-        match self.random.u8(..16) {
+        match self.random.u8(..19) {
             0..=2 => self.requests.record_n(labels, n),
             3..=4 => self.requests.with(labels).record_n(n),
             5 => {
-                let timer = self.service.timed_family("request").unwrap().with(labels);
+                let timer = self.service.timed_family("event").unwrap().with(labels);
                 timer.record_n(Duration::from_millis(3), n);
             }
             6..=8 => self.post(labels, n),
@@ -145,6 +88,7 @@ impl Fixture {
             12 => return self.hold(labels),
             13 => return self.use_held(n),
             14 => return drop(self.held.pop()),
+            15..=17 => return self.count(labels, n),
             _ => return self.pass_time(),
         }
         self.model.record(labels, n);
@@ -156,7 +100,7 @@ impl Fixture {
         if !route.is_empty() {
             labels["route"] = route.into();
         }
-        let mut entry = json!({ "event": "request", "count": n, "labels": labels });
+        let mut entry = json!({ "event": "event", "count": n, "labels": labels });
         if n == 1 {
             entry["duration_ms"] = 2.5.into();
         }
@@ -172,15 +116,24 @@ impl Fixture {
             return;
         }
         let line = if self.random.bool() || route.contains(':') {
-            format!("shop.request:{n}|c|#user:u7,method:{method},route:{route}")
+            format!("shop.event:{n}|c|#user:u7,method:{method},route:{route}")
         } else {
-            format!("shop.request,route={route},method={method},host=a:{n}|c")
+            format!("shop.event,route={route},method={method},host=a:{n}|c")
         };
         self.statsd.send(line.as_bytes()).unwrap();
         self.model.record(labels, n);
         self.until("the line counts", |fixture| {
             fixture.service.snapshot().unwrap().total() == fixture.model.total
         });
+    }
+
+    /// Through the facade.
+    fn count(&mut self, [route, method]: Labels, n: u64) {
+        metrics::with_local_recorder(&self.facade, || {
+            metrics::counter!("shop", "route" => route, "method" => method).increment(n);
+        });
+        let under = self.model.through_facade([route, method]);
+        self.model.record(under, n);
     }
 
     fn hold(&mut self, labels: Labels) {
@@ -249,7 +202,7 @@ impl Fixture {
         let uri = "/api/v1/event-rate?labels=1";
         let document: Value =
             serde_json::from_str(&self.ask(Request::get(uri), String::new())).unwrap();
-        let event = &document["events"]["request"];
+        let event = &document["events"]["event"];
         assert_eq!((&event["total"], &event["retired"]), (&json!(total), &json!(retired)));
         let in_window: u64 = expected.values().map(|(_, in_window)| in_window).sum();
         assert_eq!(event["events_in_window"], json!(in_window));
@@ -272,12 +225,28 @@ impl Fixture {
         lines.sort_unstable();
         wanted.sort_unstable();
         assert_eq!(lines, wanted);
-        let line = format!(
-            "tickring_events_retired_total{{service=\"shop\",event=\"request\"}} {retired}"
-        );
+        let line =
+            format!("tickring_events_retired_total{{service=\"shop\",event=\"event\"}} {retired}");
         assert!(page.lines().any(|found| found == line), "{line} is missing in {page}");
         assert_eq!(expected.values().map(|(total, _)| total).sum::<u64>() + retired, *total);
     }
+}
+
+/// The service that the facade registers, on another clock and with more than the facade knows of.
+fn registered_by(facade: &Recorder, registry: &Registry, clock: &ManualClock) -> Arc<Service> {
+    // The clock goes on when the name comes back.
+    let before = Service::builder("shop").event("event").clock(clock.clone()).build().unwrap();
+    registry.register(before).unwrap();
+    registry.undescribe("shop");
+    metrics::with_local_recorder(facade, || {
+        drop(metrics::counter!("shop", "route" => "/", "method" => "GET"));
+    });
+    let timed = |known: &Arc<Service>| {
+        let timed = Service::builder("shop").timed_event("event").labels(["route", "method"]);
+        let timed: ServiceBuilder = timed.label_sets(CAP).retire_after(Duration::from_secs(IDLE));
+        timed.continuing(known).build()
+    };
+    registry.update(|services| timed(services.get("shop").unwrap())).unwrap()
 }
 
 fn sample([route, method]: Labels, total: u64) -> String {
@@ -287,7 +256,7 @@ fn sample([route, method]: Labels, total: u64) -> String {
         value => format!(",{key}=\"{}\"", escaped(value)),
     };
     let labels = given("route", route) + &given("method", method);
-    format!("tickring_events_total{{service=\"shop\",event=\"request\"{labels}}} {total}")
+    format!("tickring_events_total{{service=\"shop\",event=\"event\"{labels}}} {total}")
 }
 
 #[test]
