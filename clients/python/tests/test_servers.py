@@ -120,15 +120,20 @@ def test_under_uvicorn(tmp_path, server):
     server.no_more()
 
 
+def uvicorn_worker():
+    """The class of gunicorn's workers that run uvicorn; it has moved."""
+    try:
+        __import__("uvicorn.workers")
+        return "uvicorn.workers.UvicornWorker"
+    except ImportError:
+        return pytest.importorskip("uvicorn_worker").__name__ + ".UvicornWorker"
+
+
 def test_under_gunicorn_with_four_workers(tmp_path, server):
     """The workers are told to end when the last requests have only just been answered."""
     pytest.importorskip("gunicorn")
     pytest.importorskip("uvicorn")
-    worker = "uvicorn.workers.UvicornWorker"
-    try:
-        __import__("uvicorn.workers")
-    except ImportError:
-        worker = pytest.importorskip("uvicorn_worker").__name__ + ".UvicornWorker"
+    worker = uvicorn_worker()
     command = ["gunicorn", "application:app", "--worker-class", worker, "--workers", "4", "--preload",
                "--log-level", "error"]
     with Running(tmp_path, server, command) as running:
@@ -144,4 +149,23 @@ def test_under_gunicorn_with_four_workers(tmp_path, server):
         for _ in range(20):
             ask(running.port, "/process")
     server.take_until(request=REQUESTS + 50 + asked + 20)
+    server.no_more()
+
+
+def test_under_gunicorn_whose_workers_are_recycled(tmp_path, server):
+    """A worker ends after some requests, and another one takes its place. What it has counted arrives."""
+    pytest.importorskip("gunicorn")
+    pytest.importorskip("uvicorn")
+    command = ["gunicorn", "application:app", "--worker-class", uvicorn_worker(), "--workers", "2",
+               "--preload", "--max-requests", "60", "--log-level", "error"]
+    with Running(tmp_path, server, command) as running:
+        processes, answered, refused = set(), 0, 0
+        while len(processes) < 6 or answered < 400:
+            try:
+                processes.add(ask(running.port, "/process")["process"])
+                answered += 1
+            except OSError:  # The worker that had accepted it ends, and has not begun it.
+                refused += 1
+            assert answered + refused < 5000, (processes, answered, refused)
+        server.take_until(request=answered)
     server.no_more()
