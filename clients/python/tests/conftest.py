@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from test_sender import own_host
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / ".ci"))
+import tickring_server  # noqa: E402
+
 PATIENCE = 30
 
 
@@ -83,3 +86,50 @@ def run(script, *arguments, status=0):
     )
     assert ended.returncode == status, ended.stderr
     return ended.stderr
+
+
+SERVICES = """
+[[service]]
+name = "s"
+events = ["x", "y", "z", "w"]
+
+[[service]]
+name = "web"
+events = ["request"]
+labels = { request = ["route", "method", "status"] }
+"""
+
+
+class Program:
+    """A running `tickring serve`."""
+
+    def __init__(self, running):
+        self._http, self.address = running.http("admin-api"), "%s:%s" % running.udp()
+
+    def document(self, service, query=""):
+        status, document = tickring_server.get(self._http, f"/api/v1/services/{service}/event-rate" + query)
+        assert status == 200, document
+        return document
+
+    def has(self, service, **expected):
+        """Waits until the service has these totals, and no more."""
+        def totals():
+            events = self.document(service)["events"]
+            return {event: figures["total"] for event, figures in events.items() if figures["total"]}
+
+        tickring_server.wait_for(expected, totals)
+        rejected = tickring_server.get(self._http, "/api/v1/services")[1]["rejected"]
+        assert not any(rejected.values()), rejected
+
+
+@pytest.fixture
+def program(tmp_path):
+    """The program; its path is in `TICKRING_PROGRAM`."""
+    path = os.environ.get("TICKRING_PROGRAM")
+    if not path:
+        pytest.skip("TICKRING_PROGRAM doesn't say where the program is")
+    config = tmp_path / "tickring.toml"
+    config.write_text(SERVICES)
+    options = ["--listen", "127.0.0.1:0", "--statsd-udp", "127.0.0.1:0", "--config", config]
+    with tickring_server.Server(path, *options) as running:
+        yield Program(running)
