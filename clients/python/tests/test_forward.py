@@ -205,7 +205,11 @@ wait([child])
     server.take_until(x=11)
 
 
-def test_forks_while_all_is_busy(server):
+def test_forks_while_all_is_busy(unix_path):
+    """Over a Unix socket, which drops nothing, and which the test reads meanwhile."""
+    server = Server(unix_path)
+    reading = threading.Thread(target=server.take_until, kwargs={"x": 200_000 + 40 * 5})
+    reading.start()
     run(HEAD + """
 s = make()
 ends = False
@@ -219,20 +223,24 @@ threads = [threading.Thread(target=work), threading.Thread(target=flush)]
 for thread in threads:
     thread.start()
 children = []
-for number in range(40):
-    # One by C code that holds the interpreter's lock: without, no child of threads can go on.
-    child = (os.fork if number % 2 else ctypes.PyDLL(None).fork)()
+for _ in range(40):
+    # Not by C code: where another thread wants the interpreter's lock, such a child waits for it for ever.
+    child = os.fork()
     if child == 0:
         s.record_x(5)
-        s.flush()
+        while not s.flush():
+            time.sleep(0.001)
         os._exit(0)
     children.append(child)
 wait(children)
 threads[0].join()
 ends = True
 threads[1].join()
-""", server.address)
-    server.take_until(x=200_000 + 40 * 5)
+""", unix_path)
+    reading.join()
+    assert server.counts == {"s.x": 200_000 + 40 * 5}
+    server.no_more()
+    server.socket.close()
 
 
 @pytest.mark.parametrize("package", ["multiprocessing", "billiard"])
