@@ -1,7 +1,9 @@
 //! How a service is described.
 
+use std::collections::BTreeMap;
+
 use pyo3::prelude::*;
-use tickring::RateBasis;
+use tickring::{RateBasis, ServiceBuilder, ServiceSpec};
 
 use crate::arguments::wrong;
 
@@ -10,6 +12,8 @@ pub(crate) struct Description {
     pub(crate) name: String,
     pub(crate) events: Option<Vec<String>>,
     pub(crate) timed: Vec<String>,
+    pub(crate) labels: BTreeMap<String, Vec<String>>,
+    pub(crate) label_sets: BTreeMap<String, usize>,
     pub(crate) port: Option<u16>,
     pub(crate) category: Option<String>,
     pub(crate) basis: Option<String>,
@@ -18,34 +22,44 @@ pub(crate) struct Description {
 impl Description {
     /// # Errors
     ///
-    /// `ValueError` for a name that the catalogue does not have, and for an unknown basis.
-    pub(crate) fn builder(self) -> PyResult<tickring::ServiceBuilder> {
-        let mut builder = match self.events {
-            None => tickring::Service::builder_from_catalogue(&self.name).map_err(|error| {
-                wrong(format_args!("{error}; for another one, pass events=[…]"))
-            })?,
-            Some(events) => {
-                let mut builder = tickring::Service::builder(self.name);
-                for event in &events {
-                    let timed = self.timed.contains(event);
-                    builder = if timed { builder.timed_event(event) } else { builder.event(event) };
-                }
-                let more = self.timed.iter().filter(|event| !events.contains(event));
-                more.fold(builder, tickring::ServiceBuilder::timed_event)
+    /// `ValueError` for a name that the catalogue does not have, for an unknown basis, and for labels of an
+    /// event that is timed.
+    pub(crate) fn builder(self) -> PyResult<ServiceBuilder> {
+        let mut spec = self.spec()?;
+        let more = self.timed.iter().filter(|event| !spec.events.contains(event)).cloned();
+        spec.events.extend(more.collect::<Vec<_>>());
+        spec.timed.extend(self.timed);
+        if let Some(event) = self.labels.keys().find(|event| spec.timed.contains(event)) {
+            return Err(wrong(format_args!(
+                "event {event:?} is timed: such events have no labels yet"
+            )));
+        }
+        (spec.labels, spec.label_sets) = (self.labels, self.label_sets);
+        spec.port = self.port.or(spec.port);
+        spec.category = self.category.unwrap_or(spec.category);
+        spec.basis = match self.basis.as_deref() {
+            None => spec.basis,
+            Some("rolling") => RateBasis::Rolling,
+            Some("lifetime") => RateBasis::Lifetime,
+            Some(other) => {
+                return Err(wrong(format_args!(
+                    "basis={other:?} is neither \"rolling\" nor \"lifetime\""
+                )));
             }
         };
-        if let Some(port) = self.port {
-            builder = builder.port(port);
-        }
-        if let Some(category) = self.category {
-            builder = builder.category(category);
-        }
-        match self.basis.as_deref() {
-            None => Ok(builder),
-            Some("rolling") => Ok(builder.basis(RateBasis::Rolling)),
-            Some("lifetime") => Ok(builder.basis(RateBasis::Lifetime)),
-            Some(other) => {
-                Err(wrong(format_args!("basis={other:?} is neither \"rolling\" nor \"lifetime\"")))
+        Ok(spec.into())
+    }
+
+    /// The catalogue's, or one with these events.
+    fn spec(&self) -> PyResult<ServiceSpec> {
+        match &self.events {
+            None => match tickring::Service::from_catalogue(&self.name) {
+                Ok(service) => Ok(service.spec().clone()),
+                Err(error) => Err(wrong(format_args!("{error}; for another one, pass events=[…]"))),
+            },
+            Some(events) => {
+                let spec = serde_json::json!({ "name": self.name, "events": events });
+                serde_json::from_value(spec).map_err(wrong)
             }
         }
     }

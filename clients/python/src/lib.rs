@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `meter`, `timer`, `clock`, `snapshot` | the engine's types |
 //! | `service`, `description` | a service: its meters, its documents, its HTTP answers; how it is described |
+//! | `family` | the children of an event that has labels |
 //! | `counting` | which event each of its methods counts |
 //! | `forward` | sending a service's sums to a server, from a thread that needs no interpreter |
 //! | `process` | what has to happen once in each process, and after each fork |
@@ -22,6 +23,7 @@ mod arguments;
 mod clock;
 mod counting;
 mod description;
+mod family;
 mod fast;
 mod forward;
 mod meter;
@@ -36,6 +38,8 @@ mod _core {
 
     #[pymodule_export]
     use super::clock::ManualClock;
+    #[pymodule_export]
+    use super::family::Family;
     #[pymodule_export]
     use super::meter::Meter;
     #[pymodule_export]

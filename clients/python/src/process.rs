@@ -82,7 +82,7 @@ mod unix {
     }
 
     extern "C" fn before() {
-        let locked = forward::lock();
+        let locked = forward::lock_before_fork();
         let _ = HELD.try_with(|held| *held.borrow_mut() = Some(locked));
     }
 

@@ -1,6 +1,6 @@
 //! A service: its meters, its documents and its HTTP answers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,6 +19,7 @@ use crate::arguments::{self, wrong};
 use crate::clock::{ManualClock, chosen};
 use crate::counting::{EVENT, KNOWN};
 use crate::description::Description;
+use crate::family::{self, Children, Family};
 use crate::fast::Counts;
 use crate::forward::{self, Durations, Held, Route, Target};
 use crate::meter::Meter;
@@ -37,6 +38,7 @@ pub(crate) struct Service {
     /// A loaded handle for each event that has a method.
     pub(crate) known: [Option<tickring::MeterHandle>; KNOWN.len()],
     timed: HashMap<String, Timed>,
+    families: HashMap<String, Arc<dyn Children>>,
     /// Replaced when an event is added. No Python code runs under this lock.
     current: RwLock<Arc<tickring::Service>>,
     registry: Registry,
@@ -56,6 +58,14 @@ impl Service {
         if series { service.event_rate_with_series() } else { service.event_rate() }
     }
 
+    /// The document with the children of events that have labels.
+    fn labelled(&self, series: bool) -> PyResult<Vec<u8>> {
+        let more = if series { "&series=1" } else { "" };
+        let uri = format!("/api/v1/event-rate?labels=1{more}");
+        let request = Request::builder().uri(uri).body(Bytes::new()).map_err(Self::unavailable)?;
+        Ok(whole(self.router.answer(&request).into_body()))
+    }
+
     fn unavailable(error: impl std::fmt::Display) -> PyErr {
         pyo3::exceptions::PyRuntimeError::new_err(error.to_string())
     }
@@ -68,12 +78,14 @@ fn unknown(error: impl std::fmt::Display) -> PyErr {
 #[pymethods]
 impl Service {
     #[new]
-    #[pyo3(signature = (name, events=None, *, timed=vec![], port=None, category=None, basis=None, forward=None, beside=None, clock=None))]
+    #[pyo3(signature = (name, events=None, *, timed=vec![], labels=BTreeMap::new(), label_sets=BTreeMap::new(), port=None, category=None, basis=None, forward=None, beside=None, clock=None))]
     #[allow(clippy::too_many_arguments)] // Each has a name at the caller's.
     fn new(
         name: String,
         events: Option<Vec<String>>,
         timed: Vec<String>,
+        labels: BTreeMap<String, Vec<String>>,
+        label_sets: BTreeMap<String, usize>,
         port: Option<u16>,
         category: Option<String>,
         basis: Option<String>,
@@ -83,7 +95,8 @@ impl Service {
     ) -> PyResult<Self> {
         let target = forward.as_deref().map(Target::parse).transpose().map_err(wrong)?;
         let clock = chosen(clock);
-        let description = Description { name, events, timed, port, category, basis };
+        let description =
+            Description { name, events, timed, labels, label_sets, port, category, basis };
         let service = description.builder()?.clock(clock.clone()).build().map_err(wrong)?;
         let registry = beside.map_or_else(Registry::new, |beside| beside.get().registry.clone());
         let service = registry.register(service).map_err(wrong)?;
@@ -93,7 +106,7 @@ impl Service {
             (target.is_some() && event.timer().is_some()).then(|| Arc::new(Durations::new()))
         };
         let mut route = target.clone().map(|target| Route::new(&name, target, &held));
-        let mut timers = HashMap::new();
+        let (mut timers, mut families) = (HashMap::new(), HashMap::new());
         for event in service.events() {
             let durations = durations(event);
             if let (Some(route), Some(meter)) = (&mut route, event.meter()) {
@@ -103,6 +116,12 @@ impl Service {
                 let timed = Timed::new(timer.clone(), clock.clone(), durations);
                 timers.insert(event.name().to_owned(), timed);
             }
+            if let Some(children) = family::of(&service, event.name()) {
+                if let Some(route) = &mut route {
+                    route.add_family(event.name(), Arc::clone(&children));
+                }
+                families.insert(event.name().to_owned(), children);
+            }
         }
         let forwards = route.is_some();
         if let Some(route) = route {
@@ -111,6 +130,7 @@ impl Service {
         Ok(Self {
             known: KNOWN.map(|event| service.meter(event).ok()),
             timed: timers,
+            families,
             current: RwLock::new(service),
             router: Router::new(registry.clone(), name.as_str()).map_err(wrong)?,
             registry,
@@ -137,6 +157,12 @@ impl Service {
     #[getter]
     fn timed_events(&self) -> Vec<String> {
         self.current().spec().timed.clone()
+    }
+
+    /// The labels of those of its events that have some.
+    #[getter]
+    fn labels(&self) -> BTreeMap<String, Vec<String>> {
+        self.current().spec().labels.clone()
     }
 
     /// The service's port, as its description says.
@@ -211,10 +237,22 @@ impl Service {
         Ok(())
     }
 
-    /// The meter of an event. Look it up once and keep it. ``KeyError`` if the service has no such event.
+    /// The meter of an event. Look it up once and keep it. ``KeyError`` if the service has no such event. Of
+    /// an event that has labels, it is the meter of the events without values for them.
     fn meter(&self, event: &str) -> PyResult<Meter> {
         let meter = self.current().meter(event).map_err(unknown)?;
         Ok(Meter::of(meter, Some(Arc::clone(&self.held))))
+    }
+
+    /// The children of an event that has labels. ``KeyError`` if it has none.
+    fn family(&self, event: &str) -> PyResult<Family> {
+        let current = self.current();
+        current.meter(event).map_err(unknown)?;
+        let Some(children) = self.families.get(event) else {
+            return Err(unknown(format_args!("event {event:?} has no labels")));
+        };
+        let keys = current.spec().labels[event].clone();
+        Ok(Family::new(event, keys, Arc::clone(children), Arc::clone(&self.held)))
     }
 
     /// The timer of an event that is timed. ``KeyError`` if it isn't.
@@ -258,6 +296,7 @@ impl Service {
         let service = self.current();
         if let ([event], RateBasis::Rolling) = (service.events(), service.spec().basis)
             && let Some(meter) = event.meter()
+            && self.families.is_empty()
         {
             return Ok(meter.events_per_second());
         }
@@ -276,7 +315,11 @@ impl Service {
     /// All events since the start.
     fn get_total_events(&self) -> u64 {
         let service = self.current();
-        service.events().iter().filter_map(|event| event.meter()).map(|meter| meter.total()).sum()
+        let of = |event: &tickring::EventKind| match self.families.get(event.name()) {
+            Some(children) => children.snapshot().total(),
+            None => event.meter().map_or(0, |meter| meter.total()),
+        };
+        service.events().iter().map(of).sum()
     }
 
     /// Seconds since the service was made, by the monotonic clock.
@@ -296,17 +339,35 @@ impl Service {
     }
 
     /// The document that ``/api/v1/event-rate`` answers. With ``series`` it has the counts of the last 60
-    /// seconds, oldest first.
-    #[pyo3(signature = (*, series=false))]
-    fn event_rate<'py>(&self, py: Python<'py>, series: bool) -> PyResult<Bound<'py, PyAny>> {
+    /// seconds, oldest first; with ``labels`` the children of events that have labels.
+    #[pyo3(signature = (*, series=false, labels=false))]
+    fn event_rate<'py>(
+        &self,
+        py: Python<'py>,
+        series: bool,
+        labels: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if labels {
+            let json = PyBytes::new(py, &self.labelled(series)?);
+            return py.import("json")?.call_method1("loads", (json,));
+        }
         Ok(pythonize::pythonize(py, &self.document(series))?)
     }
 
     /// The document that ``/api/v1/event-rate`` answers, as JSON. With ``series`` it has the counts of the
-    /// last 60 seconds.
-    #[pyo3(signature = (*, series=false))]
-    fn event_rate_json<'py>(&self, py: Python<'py>, series: bool) -> PyResult<Bound<'py, PyBytes>> {
-        let json = serde_json::to_vec(&self.document(series)).map_err(Self::unavailable)?;
+    /// last 60 seconds; with ``labels`` the children of events that have labels.
+    #[pyo3(signature = (*, series=false, labels=false))]
+    fn event_rate_json<'py>(
+        &self,
+        py: Python<'py>,
+        series: bool,
+        labels: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let json = if labels {
+            self.labelled(series)?
+        } else {
+            serde_json::to_vec(&self.document(series)).map_err(Self::unavailable)?
+        };
         Ok(PyBytes::new(py, &json))
     }
 

@@ -35,8 +35,9 @@ class Server:
         datagram = self.socket.recv(65536)
         self.datagrams.append(datagram)
         for line in datagram.decode().splitlines():
-            name, rest = line.split(":")
-            value, kind = rest.split("|")
+            name, rest = line.split(":", 1)
+            value, kind, *tags = rest.split("|")
+            name = "|".join([name, *tags])
             if kind == "ms":
                 self.durations[name].append(float(value))
             self.counts[name] += 1 if kind == "ms" else int(value)

@@ -17,7 +17,17 @@ def outcomes(middleware):
         return {event: figures["total"] for event, figures in events.items() if figures["total"]}
 
     requests = middleware.requests
-    return requests.service.get_total_events(), totals(requests.outcomes), totals(requests.routes)
+    return requests.service.get_total_events(), totals(requests.outcomes), by_labels(requests.routes)
+
+
+def by_labels(service):
+    """The totals of the sets of values of its requests; of a set of one value, by the value."""
+    sets = {}
+    for one in service.event_rate(labels=True)["events"]["request"]["series"]:
+        values = tuple(one["labels"][label] for label in service.labels["request"])
+        if one["total"]:
+            sets[values if len(values) > 1 else values[0]] = one["total"]
+    return sets
 
 
 def call(app, scope=None, messages=(), send=None, cancel_after=None):
@@ -184,14 +194,57 @@ def test_a_timed_event_counts_at_its_end_with_its_duration():
     assert service.timer_snapshot("request").count == service.get_total_events() == 1
 
 
-def test_routes_have_a_cap_and_never_share_a_name():
+def test_routes_have_a_cap():
     metered = meter(None, routes=3)
-    requests = metered.requests
-    for route in ["/a/{id}", "/a/id", "/a/{id}", "/b", "/c", None, "overflow"]:
-        requests.route(route)
-    totals = outcomes(metered)[2]
-    assert sorted(totals.values()) == [1, 1, 1, 2, 2]
-    assert (totals["a_id"], totals["b"], totals["overflow"], totals["unmatched"]) == (2, 1, 2, 1)
+    for route in ["/a/{id}", "/a/id", "/a/{id}", "/b", "/c", None, "/d"]:
+        metered.requests.end(metered.requests.begin(), "", 200, "GET", route)
+    assert outcomes(metered)[2] == {"/a/{id}": 2, "/a/id": 1, "/b": 1, "other": 2, "unmatched": 1}
+
+
+ALL = ["route", "method", "status", "outcome"]
+
+
+def test_an_event_with_labels_counts_at_the_end_with_them():
+    async def app(scope, receive, send):
+        assert service.get_total_events() == before
+        if scope["path"] == "/fails":
+            raise KeyError
+        await send(start(201))
+        scope["route"] = Route
+        await send(body(scope["path"] != "/"))
+
+    class Route:
+        path = "/items/{id}"
+
+    async def accepts(scope, receive, send):
+        await send({"type": "websocket.accept"})
+
+    service = tickring.APIMetrics(labels={"request": ALL})
+    metered = tickring.asgi.MeterMiddleware(app, service)
+    scopes = [{"method": "POST"}, {"method": "POST"}, {"method": "BREW"}, {"path": "/half"}]
+    for before, scope in enumerate(scopes):
+        call(metered, scope)
+    before = 4
+    with pytest.raises(KeyError):
+        call(metered, {"path": "/fails"})
+    metered.app = accepts
+    call(metered, {"type": "websocket"})
+    counted, ended, sets = outcomes(metered)
+    assert (counted, ended) == (6, {"2xx": 3, "cut_short": 1, "failed": 1, "websocket": 1})
+    assert sets == {
+        ("/items/{id}", "POST", "201", "2xx"): 2,
+        ("/items/{id}", "other", "201", "2xx"): 1,
+        ("/items/{id}", "GET", "201", "cut_short"): 1,
+        ("unmatched", "GET", "", "failed"): 1,
+        ("unmatched", "GET", "101", "websocket"): 1,
+    }
+    assert b"-route" not in service.answer("GET", "/metrics")[2]
+
+
+def test_labels_that_a_request_has_not_are_said():
+    service = tickring.APIMetrics(labels={"request": ["route", "customer"]})
+    with pytest.raises(ValueError, match="no label customer: it has route, method, status, outcome"):
+        tickring.asgi.MeterMiddleware(None, service)
 
 
 def test_the_endpoints_answer_and_do_not_count():
@@ -298,10 +351,10 @@ def test_in_fastapi():
     assert (document["service"], document["total_events"]) == ("data-api", 8)
     text = client.get("/metrics").text
     for line in [
-        'tickring_events_total{service="data-api-route",event="items_id"} 4',
-        'tickring_events_total{service="data-api-route",event="stream"} 1',
-        'tickring_events_total{service="data-api-route",event="ws"} 1',
-        'tickring_events_total{service="data-api-route",event="unmatched"} 1',
+        'tickring_events_total{service="data-api-route",event="request",route="/items/{id}"} 4',
+        'tickring_events_total{service="data-api-route",event="request",route="/stream"} 1',
+        'tickring_events_total{service="data-api-route",event="request",route="/ws"} 1',
+        'tickring_events_total{service="data-api-route",event="request",route="unmatched"} 1',
         'tickring_events_total{service="data-api-outcome",event="2xx"} 4',
         'tickring_events_total{service="data-api-outcome",event="4xx"} 2',
         'tickring_events_total{service="data-api-outcome",event="websocket"} 1',

@@ -131,7 +131,8 @@ def test_a_wrong_call_is_a_type_error():
 def test_methods_have_signatures_and_documentation():
     assert str(inspect.signature(tickring.Meter.record)) == "(self, /, count=1)" or \
         str(inspect.signature(tickring.Meter.record)) == "(self, count=1)"
-    for owner in (tickring.Meter, tickring.Timer, tickring.Snapshot, tickring.Service):
+    for owner in (tickring.Meter, tickring.Timer, tickring.Snapshot, tickring.Service,
+                  tickring.Family):
         for name in vars(owner):
             if not name.startswith("_"):
                 assert getattr(owner, name).__doc__, (owner, name)

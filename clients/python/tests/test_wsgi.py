@@ -89,6 +89,26 @@ def test_the_endpoints_answer_and_do_not_count():
     assert call(endpoints, "/none")[0] == "404 Not Found"
 
 
+def test_in_flask_with_labels_at_a_server(program):
+    """Flask's routes arrive at a running server, in whichever order it has the labels."""
+    flask = pytest.importorskip("flask")
+    metrics = tickring.Service("web", events=["request"], forward=program.address,
+                               labels={"request": ["status", "method", "route"]})
+    app = flask.Flask(__name__)
+    app.add_url_rule("/items/<any(a,b):name>", view_func=lambda name: name, endpoint="item")
+    app.wsgi_app = metered = tickring.wsgi.MeterMiddleware(app.wsgi_app, metrics)
+    client = app.test_client()
+    for path in ("/items/a", "/items/b", "/items/c"):
+        client.get(path, buffered=True)
+    assert outcomes(metered)[2] == {
+        ("200", "GET", "/items/<any(a,b):name>"): 2, ("404", "GET", "unmatched"): 1}
+    assert metrics.flush()
+    program.has("web", request=3)
+    series = program.document("web", "?labels=1")["events"]["request"]["series"]
+    assert {(one["labels"]["route"], one["labels"]["status"]): one["total"] for one in series} == {
+        ("/items/<any(a_b):name>", "200"): 2, ("unmatched", "404"): 1}
+
+
 def test_in_flask():
     flask = pytest.importorskip("flask")
     metrics = tickring.APIMetrics()
@@ -102,5 +122,5 @@ def test_in_flask():
     client = app.test_client()
     statuses = [client.get(path, buffered=True).status_code for path in ("/items/1", "/items/0", "/none")]
     assert statuses == [200, 500, 404]
-    assert outcomes(metered) == (3, {"2xx": 1, "4xx": 1, "5xx": 1}, {"items_int_id": 2, "unmatched": 1})
+    assert outcomes(metered) == (3, {"2xx": 1, "4xx": 1, "5xx": 1}, {"/items/<int:id>": 2, "unmatched": 1})
     assert client.get("/api/v1/event-rate").json["total_events"] == 3

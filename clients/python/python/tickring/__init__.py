@@ -16,7 +16,7 @@ second. ``tickring.asgi`` and ``tickring.wsgi`` meter the requests of an applica
 """
 
 from . import _process  # noqa: F401  What happens at forks and at the end.
-from ._core import ManualClock, Meter, Snapshot, Timer, TimerSnapshot, Timing, __version__
+from ._core import Family, ManualClock, Meter, Snapshot, Timer, TimerSnapshot, Timing, __version__
 from ._services import (
     AIMetrics,
     APIMetrics,
@@ -31,6 +31,7 @@ __all__ = [
     "AIMetrics",
     "APIMetrics",
     "EventRateTracker",
+    "Family",
     "ManualClock",
     "Meter",
     "ProcessingMetrics",

@@ -1,17 +1,17 @@
 """What `asgi` and `wsgi` share: what is counted, and the documents.
 
 The total of a service is the sum of its events, so each way of dividing the same requests is a service
-of its own, made beside the first: its name with `-outcome` or `-route` after it.
+of its own, made beside the first: its name with `-outcome` or `-route` after it. Labels divide an event
+without adding to it.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import time
 import urllib.error
 import urllib.request
-import zlib
+from time import perf_counter
 from typing import Any
 
 from ._services import Service
@@ -23,6 +23,13 @@ PATHS = frozenset(
 )
 
 OUTCOMES = ("1xx", "2xx", "3xx", "4xx", "5xx", "failed", "cancelled", "cut_short", "websocket")
+
+# What is known of a request when it ends, for labels of the event that counts it. The status is empty if
+# there was none.
+LABELS = ("route", "method", "status", "outcome")
+
+# Clients choose the method; others than these are `other`.
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"))
 
 # How long a server is waited for, and how long it is left alone after it has failed; in seconds.
 SERVER_TIMEOUT = 0.3
@@ -44,57 +51,55 @@ class Requests:
     - ``cancelled``: it was cancelled before a response began, by a time-out or since the client hung up.
     - ``cut_short``: a response began, and did not come to its end.
     - ``websocket``: a websocket was accepted. One that was turned away counts by its status.
+
+    Its route counts as well when it ends, in a service of its own. Where the event has labels itself, it counts
+    when it ends, with them.
     """
 
     def __init__(self, service: Service, event: str | None, routes: int) -> None:
         self.service = service
-        name = service.name
         event = event or service.events[0]
+        labels = service.labels.get(event, [])
+        unknown = sorted(set(labels).difference(LABELS))
+        if unknown:
+            raise ValueError("a request has no label %s: it has %s" % (unknown[0], ", ".join(LABELS)))
         # Not forwarded: they are this process's, and the server need not know such services.
-        outcomes = Service(name + "-outcome", events=OUTCOMES, beside=service)
-        self.routes = Service(name + "-route", events=["unmatched", "overflow"], beside=service)
-        self.record = service.meter(event).record
+        self.outcomes = Service(service.name + "-outcome", events=OUTCOMES, beside=service)
+        self._outcomes = {outcome: self.outcomes.meter(outcome).record for outcome in OUTCOMES}
         # The duration of a request counts with it; so the event of one that is timed counts at its end.
-        self.timer = service.timer(event) if event in service.timed_events else None
-        self._outcomes = {outcome: outcomes.meter(outcome).record for outcome in OUTCOMES}
-        self._unmatched = self.routes.meter("unmatched").record
-        self._overflow = self.routes.meter("overflow").record
-        self._routes: dict[str, Any] = {}
-        self._names: dict[str, str] = {}
-        self._left = routes
-        self.outcomes = outcomes
+        self._timer = service.timer(event) if event in service.timed_events else None
+        self._record = None if labels or self._timer else service.meter(event).record
+        if not labels:
+            labels, event = ["route"], "request"
+            service = Service(service.name + "-route", events=[event], labels={event: labels},
+                              label_sets={event: routes + 1}, beside=service)
+        self._labels, self.routes = labels, service
+        self._family = service.family(event)
+        # It is held, so it has its place whatever comes.
+        self._unmatched = self._family.with_(route="unmatched") if labels == ["route"] else None
 
-    def outcome(self, outcome: str) -> None:
+    def begin(self) -> float:
+        """A request has arrived. Returns when."""
+        if self._record is not None:
+            self._record()
+        return perf_counter()
+
+    def end(self, begun: float, how: str, status: int, method: str, route: str | None) -> None:
+        """It has ended, by its ``status`` if ``how`` doesn't say otherwise. The route is a pattern of the
+        application's and not a path of the client's."""
+        outcome = how or "%dxx" % (status // 100)
+        if outcome not in self._outcomes:
+            outcome = "5xx"
         self._outcomes[outcome]()
-
-    def status(self, status: int) -> None:
-        self._outcomes.get("%dxx" % (status // 100), self._outcomes["5xx"])()
-
-    def route(self, route: str | None) -> None:
-        """Counts the route, which is a pattern of the application's and not a path of the client's."""
-        if route is None:
-            self._unmatched()
-            return
-        record = self._routes.get(route)
-        if record is None:
-            record = self._routes.setdefault(route, self._add(route))
-        record()
-
-    def _add(self, route: str) -> Any:
-        """An event for the route: two threads may do this at once, and get the same."""
-        if self._left <= len(self._names):
-            return self._overflow
-        name = re.sub("[^A-Za-z0-9_-]+", "_", route).strip("_") or "_"
-        mark = "-%08x" % zlib.crc32(route.encode())
-        if len(name) > 128:
-            name = name[: 128 - len(mark)] + mark
-        if self._names.setdefault(name, route) != route or name in ("unmatched", "overflow"):
-            name = name[: 128 - len(mark)] + mark
-            self._names.setdefault(name, route)
-        try:
-            return self.routes.add_event(name).record
-        except ValueError:
-            return self._overflow
+        if self._timer is not None:
+            self._timer.record(perf_counter() - begun)
+        values = {
+            "route": route or "unmatched",
+            "method": method if method in METHODS else "other",
+            "status": status or None,
+            "outcome": outcome,
+        }
+        self._family.with_(*[values[label] for label in self._labels]).record()
 
 
 def answer(service: Service, method: str, path: str, query: str, headers: Any) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # `typing` would take longer to import than all of this.
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from typing_extensions import Self
@@ -23,7 +23,11 @@ class Service(_core.Service):
         billing.record_invoice()
         billing.record("payment", duration=0.012)
 
-    Each event has a method ``record_EVENT(count=1)``. ``forward`` also sends the sums to a server once a
+        shop = tickring.Service("shop", events=["request"], labels={"request": ["route", "method"]})
+        shop.family("request").with_("/items/{id}", "GET").record()
+
+    Each event has a method ``record_EVENT(count=1)``. An event with ``labels`` has a child for each set of
+    values, of which there are 256 at most, or as many as ``label_sets`` says for it; see `Family`. ``forward`` also sends the sums to a server once a
     second: ``HOST:PORT`` of its StatsD over UDP, or the path of its Unix socket. ``basis`` says what
     a rate is: ``"rolling"`` over the last minute, ``"lifetime"`` over the uptime. ``beside`` is a service
     whose ``/metrics`` this one joins.
@@ -37,6 +41,8 @@ class Service(_core.Service):
         events: Sequence[str] | None = None,
         *,
         timed: Sequence[str] = (),
+        labels: Mapping[str, Sequence[str]] | None = None,
+        label_sets: Mapping[str, int] | None = None,
         port: int | None = None,
         category: str | None = None,
         basis: str | None = None,
@@ -48,8 +54,12 @@ class Service(_core.Service):
             raise ValueError("events and timed are lists of names, not one name")
         if events is None and timed:
             raise ValueError("timed goes with events; which events of the catalogue are timed is known")
+        if any(isinstance(keys, str) for keys in (labels or {}).values()):
+            raise ValueError("labels has a list of names for each event, not one name")
         return super().__new__(
-            cls, name, None if events is None else list(events), timed=list(timed), port=port,
+            cls, name, None if events is None else list(events), timed=list(timed),
+            labels={event: list(keys) for event, keys in (labels or {}).items()},
+            label_sets=dict(label_sets or {}), port=port,
             category=category, basis=basis, forward=forward, beside=beside, clock=clock,
         )
 
@@ -74,10 +84,14 @@ class _Tracker(Service):
         cls,
         service: str | None = None,
         *,
+        labels: Mapping[str, Sequence[str]] | None = None,
+        label_sets: Mapping[str, int] | None = None,
         forward: str | None = None,
         clock: ManualClock | None = None,
     ) -> Self:
-        return super().__new__(cls, service or cls._SERVICE, forward=forward, clock=clock)
+        return super().__new__(
+            cls, service or cls._SERVICE, labels=labels, label_sets=label_sets, forward=forward,
+            clock=clock)
 
 
 class EventRateTracker(_Tracker):

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from time import perf_counter
 from typing import Any
 
 from ._http import PATHS, Requests, Server, answer
@@ -34,8 +33,12 @@ class MeterMiddleware:
     ``event`` names another. Where that event is timed, it counts when the request ends, with its duration.
 
     How a request ended counts in a service of its own, named ``SERVICE-outcome``, and its route in
-    ``SERVICE-route``. The first ``routes`` routes get an event each; all others count as ``overflow``, and
-    requests without a route as ``unmatched``. Both are in ``/metrics`` of the service.
+    ``SERVICE-route``, as the label ``route`` of the event ``request``. The first ``routes`` routes have a value
+    each; all others count as ``other``, and requests without a route as ``unmatched``. Both services are in
+    ``/metrics`` of the service.
+
+    If the event has labels, some of ``route``, ``method``, ``status`` and ``outcome``, each request counts when
+    it ends, with their values, and there is no ``SERVICE-route``. What the service forwards has the labels, too.
 
     With ``endpoints`` it also answers ``/api/v1/event-rate``, ``/health`` and ``/metrics``. These requests
     don't count. ``server`` is that of `Endpoints`.
@@ -88,10 +91,7 @@ class MeterMiddleware:
         await self.app(scope, receive, sending)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        requests, begun = self.requests, perf_counter()
-        if requests.timer is None:
-            requests.record()
-        status, ended = 0, False
+        begun, status, ended, how = self.requests.begin(), 0, False, ""
 
         async def sending(message: Message) -> None:
             nonlocal status, ended
@@ -107,59 +107,48 @@ class MeterMiddleware:
         try:
             await self.app(scope, receive, sending)
         except BaseException as error:
-            if ended:
-                # A background task, say: the response was whole.
-                requests.status(status)
-            elif status:
-                requests.outcome("cut_short")
-            else:
-                cancelled = isinstance(error, (asyncio.CancelledError, GeneratorExit))
-                requests.outcome("cancelled" if cancelled else "failed")
+            # A background task raises, say, when the response is whole.
+            if not ended:
+                how = "cut_short" if status else _why(error)
             raise
         else:
-            if ended:
-                requests.status(status)
-            else:
+            if not ended:
                 # The application returned without a whole response: the client is gone, or it is wrong.
-                requests.outcome("cut_short" if status else "cancelled")
+                how = "cut_short" if status else "cancelled"
         finally:
-            if requests.timer is not None:
-                requests.timer.record(perf_counter() - begun)
-            requests.route(_route(scope))
+            self.requests.end(begun, how, status, scope["method"], _route(scope))
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        requests, begun = self.requests, perf_counter()
-        if requests.timer is None:
-            requests.record()
-        how: int | str = ""
+        begun, status, how = self.requests.begin(), 0, ""
 
         async def sending(message: Message) -> None:
-            nonlocal how
+            nonlocal how, status
             await send(message)
             kind = message["type"]
             if kind == "websocket.accept":
-                how = "websocket"
-            elif kind == "websocket.close" and how == "":
+                how, status = "websocket", 101
+            elif kind == "websocket.close" and not status:
                 # What servers answer to a handshake that is turned away.
-                how = 403
+                status = 403
             elif kind == "websocket.http.response.start":
-                how = message["status"]
+                status = message["status"]
 
         try:
             await self.app(scope, receive, sending)
         except BaseException as error:
-            if how == "":
-                cancelled = isinstance(error, (asyncio.CancelledError, GeneratorExit))
-                how = "cancelled" if cancelled else "failed"
+            if not status:
+                how = _why(error)
             raise
         finally:
-            if isinstance(how, int):
-                requests.status(how)
-            else:
-                requests.outcome(how or "cancelled")
-            if requests.timer is not None:
-                requests.timer.record(perf_counter() - begun)
-            requests.route(_route(scope))
+            if not status:
+                how = how or "cancelled"
+            self.requests.end(begun, how, status, "GET", _route(scope))
+
+
+def _why(error: BaseException) -> str:
+    """How a request ended that had no response when this was raised."""
+    cancelled = isinstance(error, (asyncio.CancelledError, GeneratorExit))
+    return "cancelled" if cancelled else "failed"
 
 
 def _route(scope: Scope) -> str | None:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from time import perf_counter
 from typing import Any
 
 from ._http import PATHS, Requests, Server, answer
@@ -45,10 +44,7 @@ class MeterMiddleware:
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if self._endpoints is not None and environ.get("PATH_INFO", "") in PATHS:
             return self._endpoints(environ, start_response)
-        requests, begun = self.requests, perf_counter()
-        if requests.timer is None:
-            requests.record()
-        body = _Body(self, environ, begun)
+        body = _Body(self.requests, environ)
 
         def starting(status: str, headers: Any, exc_info: Any = None) -> Any:
             body.status = int(status.split(" ", 1)[0])
@@ -69,15 +65,16 @@ class MeterMiddleware:
 class _Body:
     """The body of a response. WSGI's servers close it, whether it came to its end or not."""
 
-    def __init__(self, meter: MeterMiddleware, environ: Environ, begun: float) -> None:
-        self._meter = meter
+    def __init__(self, requests: Requests, environ: Environ) -> None:
+        self._requests = requests
+        self._begun = requests.begin()
+        self._method = str(environ.get("REQUEST_METHOD", "GET"))
         self.route: str | None = None
-        self._begun = begun
         self._over = False
         self.status = 0
         self.chunks: Iterable[bytes] = ()
         self._iterator: Iterator[bytes] | None = None
-        self._whole = environ.get("REQUEST_METHOD") == "HEAD"
+        self._whole = self._method == "HEAD"
         self._any = False
 
     def __iter__(self) -> _Body:
@@ -111,14 +108,7 @@ class _Body:
         if self._over:
             return
         self._over = True
-        requests = self._meter.requests
-        if how:
-            requests.outcome(how)
-        else:
-            requests.status(self.status)
-        if requests.timer is not None:
-            requests.timer.record(perf_counter() - self._begun)
-        requests.route(self.route)
+        self._requests.end(self._begun, how, self.status, self._method, self.route)
 
 
 def _flask_route(environ: Environ) -> str | None:

@@ -9,7 +9,7 @@
 //!
 //! | # | case | what happens |
 //! |---|---|---|
-//! | 1 | a fork | the child takes the totals that it was born with as sent: they are the parent's to send. It has no thread until its first record |
+//! | 1 | a fork | the child takes the totals that it was born with as sent: they are the parent's to send. Children of events are looked for before the fork, when memory may be taken. It has no thread until its first record |
 //! | 2 | a fork while the thread sends | the fork waits for the lock: sending never blocks, so that is microseconds |
 //! | 3 | the server is not there | on this machine a refusal is known at once: the sum is kept. From afar it is known a second later: that second is lost, and is said to be |
 //! | 4 | a name that can't be resolved, or slowly | only the thread resolves, without the lock; sums are kept |
@@ -58,8 +58,17 @@ pub(crate) fn lock() -> Locked {
     if sender.process == 0 {
         sender.process = process;
     } else if sender.process != process {
+        sender.routes.iter_mut().for_each(Route::look_for_children);
         sender.start_afresh();
     }
+    sender
+}
+
+/// The lock, before a fork. What was counted up to here is the parent's to send, on children of events too; so
+/// all of these are known.
+pub(crate) fn lock_before_fork() -> Locked {
+    let mut sender = lock();
+    sender.routes.iter_mut().for_each(Route::look_for_children);
     sender
 }
 

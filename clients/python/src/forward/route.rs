@@ -1,5 +1,6 @@
 //! From the meters of one service to datagrams.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use super::address::{Target, Way};
 use super::durations::Durations;
+use crate::family::Children;
 
 /// How often the last sum of a service that is gone is tried, so that services that come and go take no
 /// memory for ever.
@@ -23,6 +25,7 @@ pub(crate) struct Route {
     service: String,
     held: Weak<Held>,
     events: Vec<Counted>,
+    families: Vec<Labelled>,
     way: Way,
     /// Events sent by the flush before.
     last: u64,
@@ -46,16 +49,27 @@ pub(crate) struct Standing {
     pub(crate) error: Option<String>,
 }
 
-/// An event of the service.
+/// An event of the service, or a child of one that has labels.
 #[derive(Debug)]
 struct Counted {
     name: String,
+    /// The labels as a line has them at its end.
+    tags: String,
     meter: tickring::MeterHandle,
     /// How much of the total is somebody else's to send, or is sent.
     sent: u64,
     durations: Option<Arc<Durations>>,
     /// Durations that were taken, and not yet sent.
     unsent: Vec<Duration>,
+}
+
+/// An event that has labels.
+#[derive(Debug)]
+struct Labelled {
+    event: String,
+    children: Arc<dyn Children>,
+    /// The labels of those children that are among the route's events.
+    known: HashSet<Vec<(String, String)>>,
 }
 
 /// A line that is to be sent.
@@ -66,12 +80,33 @@ struct Line {
     timed: bool,
 }
 
+impl Counted {
+    fn new(
+        event: &str,
+        tags: String,
+        meter: tickring::MeterHandle,
+        durations: Option<Arc<Durations>>,
+    ) -> Self {
+        Self { name: event.into(), tags, meter, sent: 0, durations, unsent: Vec::new() }
+    }
+}
+
+/// Labels as tags. What ends a tag or a line can't be in a value: each such character becomes `_`. Lines of
+/// two children may then be the same, and the server counts both on one.
+fn tags(labels: &[(String, String)]) -> String {
+    let ends = |c: char| c == ',' || c == '|' || c.is_control();
+    let given = labels.iter().filter(|(_, value)| !value.is_empty());
+    let tags = given.map(|(label, value)| format!("{label}:{}", value.replace(ends, "_")));
+    format!("|#{}", tags.collect::<Vec<_>>().join(","))
+}
+
 impl Route {
     pub(crate) fn new(service: &str, target: Target, held: &Arc<Held>) -> Self {
         Self {
             service: service.into(),
             held: Arc::downgrade(held),
             events: Vec::new(),
+            families: Vec::new(),
             way: Way::new(target),
             last: 0,
             full: false,
@@ -88,8 +123,24 @@ impl Route {
         durations: Option<Arc<Durations>>,
     ) {
         if self.events.iter().all(|known| known.name != event) {
-            let (name, unsent) = (event.into(), Vec::new());
-            self.events.push(Counted { name, meter, sent: 0, durations, unsent });
+            self.events.push(Counted::new(event, String::new(), meter, durations));
+        }
+    }
+
+    /// Sends the sums of the children of this event as well. That without values is the event's own.
+    pub(crate) fn add_family(&mut self, event: &str, children: Arc<dyn Children>) {
+        self.families.push(Labelled { event: event.into(), children, known: HashSet::new() });
+    }
+
+    /// Looks for children that have come. Each is held from then on, so none retires.
+    pub(super) fn look_for_children(&mut self) {
+        for Labelled { event, children, known } in &mut self.families {
+            for series in children.series().into_iter().skip(1) {
+                if !known.contains(&series.labels) {
+                    self.events.push(Counted::new(event, tags(&series.labels), series.meter, None));
+                    known.insert(series.labels);
+                }
+            }
         }
     }
 
@@ -177,6 +228,7 @@ impl Route {
 
     /// What there is to send.
     fn lines(&mut self) -> Vec<Line> {
+        self.look_for_children();
         let mut lines = Vec::new();
         let service = &self.service;
         for (index, event) in self.events.iter_mut().enumerate() {
@@ -192,7 +244,7 @@ impl Route {
                 count -= 1;
             }
             if count > 0 {
-                let text = format!("{service}.{}:{count}|c\n", event.name);
+                let text = format!("{service}.{}:{count}|c{}\n", event.name, event.tags);
                 lines.push(Line { text, event: index, count, timed: false });
             }
         }
