@@ -47,6 +47,11 @@ fn main() {
             (0..times).for_each(|_| black_box(&full).record());
             drop(all);
         }
+        "in_turn" => {
+            let meters: Vec<_> = (0..1000).map(|_| Meter::with_clock(clock.clone())).collect();
+            meters.iter().for_each(Meter::record);
+            meters.iter().cycle().take(times as usize).for_each(|meter| black_box(meter).record());
+        }
         "snapshot" => (0..times).for_each(|_| _ = black_box(black_box(&meter).snapshot())),
         "total" => (0..times).for_each(|_| _ = black_box(black_box(&meter).total())),
         "events_in_window" => {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::engine::meter::Meter;
 use crate::engine::seconds::{self, Sums, ring, shared};
+use crate::engine::shards::key;
 use crate::engine::shards::pool::COUNTING;
 use crate::engine::shards::roster;
 use crate::engine::shards::shard::{self, Token};
-use crate::engine::shards::thread;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::time::{self, ManualClock, Moment};
 use crate::engine::timer::Timer;
@@ -239,7 +239,7 @@ pub fn first_shard(meter: &Meter) -> Option<Shard> {
 /// How many keys were given out before this one, plus one.
 #[must_use]
 pub fn key_number(key: u64) -> u64 {
-    thread::key_number(key)
+    key::key_number(key)
 }
 
 /// Records how long an event took that was counted on the timer's meter before.

@@ -6,9 +6,11 @@ use std::time::Duration;
 use crate::engine::own::OwnShard;
 use crate::engine::seconds::GUARD;
 use crate::engine::seconds::kept::Kept;
+use crate::engine::shards::key::new_key;
 use crate::engine::shards::pool::{COUNTING, NO_SHARDS, TIMING};
 use crate::engine::shards::roster::Roster;
 use crate::engine::shards::shard::Shard;
+use crate::engine::shards::table::Lookup;
 use crate::engine::shards::thread;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::sync::{AtomicU64, Ordering, const_unless_loom, spin_loop};
@@ -186,13 +188,27 @@ impl Meter {
         }
     }
 
-    /// The thread's first record on this meter, or one whose entry in the cache another meter took.
+    /// A record on a meter that doesn't have its own place in the thread's cache.
     #[cold]
     #[inline(never)]
     fn record_cold(&self, n: u64) {
-        if let Some(shard) = thread::cached_beside(self.key.load(Ordering::Relaxed)) {
-            return shard.ring().add(self.ticks.load(), n);
+        let (key, tick) = (self.key.load(Ordering::Relaxed), self.ticks.load());
+        if let Some(shard) = thread::cached_beside(key) {
+            return shard.ring().add(tick, n);
         }
+        match thread::found(key) {
+            Some(Lookup::Owned(shard, _)) => shard.ring().add(tick, n),
+            Some(Lookup::CapReached { at }) if at == tick && n > 0 => {
+                self.roster.add_shared(tick, n);
+            }
+            _ => self.record_first(n),
+        }
+    }
+
+    /// The thread's first record on this meter, or its first in a second if all shards are taken.
+    #[cold]
+    #[inline(never)]
+    fn record_first(&self, n: u64) {
         if n == 0 {
             return;
         }
@@ -336,7 +352,7 @@ impl Meter {
         self.started(self.clock.now());
         // Of several threads that come here at the same time, the first sets the key for all.
         let relaxed = Ordering::Relaxed;
-        match self.key.compare_exchange(0, thread::new_key(), relaxed, relaxed) {
+        match self.key.compare_exchange(0, new_key(), relaxed, relaxed) {
             Ok(_) => self.key.load(relaxed),
             Err(key) => key,
         }

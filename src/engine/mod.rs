@@ -7,7 +7,7 @@
 //!
 //!  Meter::record                                       Meter::snapshot
 //!    │ key of the meter                                  │
-//!  shards/thread.rs   the thread's cache               shards/roster.rs   all shards of the meter
+//!  shards/cache.rs    the thread's cache               shards/roster.rs   all shards of the meter
 //!    │ hit: the thread's own shard                       │
 //!  shards/shard.rs ── seconds/ring.rs ◄─────────────── seconds/ring.rs, read
 //!    │                  total += 1                       │

@@ -18,7 +18,10 @@
 //!
 //! All other accesses are Relaxed, and say why where it isn't obvious.
 
+mod cache;
+pub(crate) mod key;
 pub(crate) mod pool;
 pub(crate) mod roster;
 pub(crate) mod shard;
+pub(crate) mod table;
 pub(crate) mod thread;
