@@ -39,55 +39,61 @@ pub(crate) struct Exported<'a> {
 }
 
 impl ServiceSpec {
-    /// The events that are exported as families of their own.
+    /// The families of their own that events are exported as.
     pub(crate) fn exported(&self) -> impl Iterator<Item = Exported<'_>> {
-        self.exported_as.iter().map(|(event, name)| Exported {
+        let exported = self.exported_as.iter().map(|(event, name)| Exported {
             event,
             name,
             timed: self.timed.contains(event),
             help: self.help.get(event).map(String::as_str),
             buckets: self.buckets.get(event).map(Vec::as_slice),
-        })
+        });
+        let counted = self.counted_as.iter().map(|(event, name)| Exported {
+            event,
+            name,
+            timed: false,
+            help: None,
+            buckets: None,
+        });
+        exported.chain(counted)
     }
 
     /// Checks names and buckets of events that there are.
     pub(super) fn check_exports(&self) -> Result<(), ServiceError> {
-        for (event, name) in &self.exported_as {
-            let bad = |why| {
-                Err(ServiceError::BadExport {
-                    service: self.name.clone(),
-                    event: event.clone(),
-                    name: name.clone(),
-                    why,
-                })
-            };
-            if let Some(why) = fault_of_name(name) {
-                return bad(why);
-            }
-            let mut before = self.exported_as.iter().take_while(|(other, _)| *other != event);
-            if let Some((other, _)) = before.find(|(_, other)| *other == name) {
-                return bad(format!("event {other:?} is, and their samples would be the same"));
+        let service = || self.name.clone();
+        let not_timed = |event: &String| !self.timed.contains(event);
+        if let Some(event) =
+            self.buckets.keys().chain(self.counted_as.keys()).find(|e| not_timed(e))
+        {
+            let (event, timed) = (event.clone(), self.timed.clone());
+            return Err(ServiceError::NotTimed { service: service(), event, timed });
+        }
+        for (index, Exported { event, name, .. }) in self.exported().enumerate() {
+            let mut before = self.exported().take(index).filter(|other| other.name == name);
+            let why = fault_of_name(name).or_else(|| {
+                let other = before.next()?.event;
+                Some(format!("event {other:?} is, and a name stands for one event of a service"))
+            });
+            if let Some(why) = why {
+                let (event, name) = (event.into(), name.into());
+                return Err(ServiceError::BadExport { service: service(), event, name, why });
             }
         }
         let texts = self.help.keys().map(|event| (event, "a help text"));
         let described = texts.chain(self.buckets.keys().map(|event| (event, "buckets")));
         for (event, what) in described {
             if !self.exported_as.contains_key(event) {
-                let (service, event) = (self.name.clone(), event.clone());
+                let (service, event) = (service(), event.clone());
                 return Err(ServiceError::NotExported { service, event, what });
             }
         }
         for (event, bounds) in &self.buckets {
-            if !self.timed.contains(event) {
-                return Err(ServiceError::NotTimed {
-                    service: self.name.clone(),
-                    event: event.clone(),
-                    timed: self.timed.clone(),
-                });
-            }
             if let Some(why) = fault_of_buckets(bounds) {
-                let (service, event) = (self.name.clone(), event.clone());
-                return Err(ServiceError::BadBuckets { service, event, why });
+                return Err(ServiceError::BadBuckets {
+                    service: service(),
+                    event: event.clone(),
+                    why,
+                });
             }
         }
         Ok(())
@@ -196,8 +202,11 @@ mod tests {
             assert!(error.starts_with(&begin) && error.contains(words), "{name}: {error}");
         }
         let twice = Service::builder("s").event("a").exported_as("x").event("b").exported_as("x");
-        let error = error(twice);
-        assert!(error.contains("event \"a\" is, and their samples would be the same"), "{error}");
+        let both = Service::builder("s").timed_event("a").exported_as("x").counted_as("x");
+        for builder in [twice, both] {
+            let error = error(builder);
+            assert!(error.contains("event \"a\" is, and a name stands for one event"), "{error}");
+        }
         Service::builder("s").event("e").exported_as("x_Total9").build().unwrap();
     }
 
@@ -238,6 +247,8 @@ mod tests {
         let bare = error_of(Service::builder("s").timed_event("e").buckets([0.5]));
         assert!(bare.contains("has buckets, but no family of its own"), "{bare}");
         let counted = error_of(plain().exported_as("x").buckets([0.5]));
+        assert!(counted.contains("is not timed"), "{counted}");
+        let counted = error_of(plain().counted_as("x"));
         assert!(counted.contains("is not timed"), "{counted}");
         let mut spec = plain().build().unwrap().spec().clone();
         spec.exported_as.insert("f".into(), "x".into());

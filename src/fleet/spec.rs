@@ -54,10 +54,14 @@ pub struct ServiceSpec {
     /// suffixes of samples; see [`ServiceBuilder::exported_as`](super::ServiceBuilder::exported_as).
     #[serde(default)]
     pub exported_as: BTreeMap<String, String>,
-    /// The help texts of these families.
+    /// For timed events that are exported as a counter as well, its name; see
+    /// [`ServiceBuilder::counted_as`](super::ServiceBuilder::counted_as).
+    #[serde(default)]
+    pub counted_as: BTreeMap<String, String>,
+    /// The help texts of the families that events are `exported_as`.
     #[serde(default)]
     pub help: BTreeMap<String, String>,
-    /// The buckets of those of them that are timed: upper bounds in seconds, which rise; see
+    /// The buckets of those that are timed: upper bounds in seconds, which rise; see
     /// [`ServiceBuilder::buckets`](super::ServiceBuilder::buckets).
     #[serde(default, deserialize_with = "buckets")]
     pub buckets: BTreeMap<String, Vec<Duration>>,
@@ -124,6 +128,7 @@ impl ServiceSpec {
             label_sets: BTreeMap::new(),
             retire_after_seconds: None,
             exported_as: BTreeMap::new(),
+            counted_as: BTreeMap::new(),
             help: BTreeMap::new(),
             buckets: BTreeMap::new(),
         }
@@ -136,6 +141,7 @@ impl ServiceSpec {
         self.labels.retain(|event, _| keep(event));
         self.label_sets.retain(|event, _| keep(event));
         self.exported_as.retain(|event, _| keep(event));
+        self.counted_as.retain(|event, _| keep(event));
         self.help.retain(|event, _| keep(event));
         self.buckets.retain(|event, _| keep(event));
     }
@@ -143,8 +149,9 @@ impl ServiceSpec {
     /// The events that something is said of.
     fn named(&self) -> impl Iterator<Item = &String> {
         let labelled = self.labels.keys().chain(self.label_sets.keys());
-        let exported = self.exported_as.keys().chain(self.help.keys()).chain(self.buckets.keys());
-        self.timed.iter().chain(labelled).chain(exported)
+        let exported = self.exported_as.keys().chain(self.counted_as.keys());
+        let described = self.help.keys().chain(self.buckets.keys());
+        self.timed.iter().chain(labelled).chain(exported).chain(described)
     }
 
     /// The labels of an event, if it has any.

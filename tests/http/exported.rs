@@ -65,13 +65,14 @@ async fn timed_event_is_a_histogram_of_chosen_buckets() {
     let registry = Registry::new();
     let shop = Service::builder("shop").timed_event("request").labels(["route"]);
     let shop = shop.exported_as("http_request_duration_seconds").buckets([0.000_001, 0.005, 1.0]);
+    let shop = shop.counted_as("http_requests");
     let shop = registry.register(shop.build().unwrap()).unwrap();
     let timer = shop.timed_family("request").unwrap().with(["/"]);
     // A duration that is as long as the bound is in the bucket.
     for nanos in [1_000, 1_001, 5_000_000, 5_000_001, 5_000_001, 2_000_000_000] {
         timer.record(Duration::from_nanos(nanos));
     }
-    // An event without a duration counts in tickring_events_total only.
+    // An event without a duration counts in the counter only.
     shop.family::<1>("request").unwrap().record(["/"]);
     let samples = [
         r#"http_request_duration_seconds_bucket{service="shop",route="/",le="1e-06"} 1"#,
@@ -85,6 +86,11 @@ async fn timed_event_is_a_histogram_of_chosen_buckets() {
     let page = text(&registry).await;
     assert_eq!(family(&page, name)[2..], samples);
     assert_eq!(page.matches("# TYPE http_request_duration_seconds histogram\n").count(), 1);
+    let counted = r#"http_requests_total{service="shop",route="/"} 7"#;
+    assert_eq!(
+        family(&page, "http_requests_")[1..],
+        ["# TYPE http_requests_total counter", counted]
+    );
     assert_eq!(page.matches("tickring_duration_seconds_bucket{").count(), 22, "these stay");
     let page = self::page(&registry, "application/openmetrics-text").await;
     assert!(page.contains(&format!("# UNIT {name} seconds\n")));

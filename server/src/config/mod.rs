@@ -212,8 +212,8 @@ impl File {
                 return Err(file.wrong(&[Key("service"), Index(index), Key("events")], what));
             }
             let before = &file.config.services[..index];
-            if let Some(what) = exports::clash(before, service) {
-                return Err(file.wrong(&[Key("service"), Index(index), Key("exported_as")], what));
+            if let Some((key, what)) = exports::clash(before, service) {
+                return Err(file.wrong(&[Key("service"), Index(index), Key(key)], what));
             }
             if before.iter().any(|other| other.spec.name == service.name) {
                 let what = format!("there is already a service {:?}", service.name);
@@ -252,10 +252,13 @@ fn key_of(service: &ServiceSpec, error: &ServiceError) -> &'static str {
             "label_sets"
         }
         ServiceError::UnknownEvent { event, .. } | ServiceError::NotExported { event, .. } => {
-            exports::key_of(service, event)
+            exports::key_of(service, event, None)
         }
         ServiceError::BadLabel { .. } => "labels",
-        ServiceError::BadExport { .. } => "exported_as",
+        ServiceError::BadExport { event, name, .. } => exports::key_of(service, event, Some(name)),
+        ServiceError::NotTimed { event, .. } if !service.buckets.contains_key(event) => {
+            "counted_as"
+        }
         ServiceError::BadBuckets { .. } | ServiceError::NotTimed { .. } => "buckets",
         _ => "events",
     }

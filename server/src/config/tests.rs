@@ -47,6 +47,7 @@ fn every_key_is_read() {
         label_sets = { invoice = 1000 }
         retire_after_seconds = 600
         exported_as = { invoice = "invoice_seconds" }
+        counted_as = { invoice = "invoices" }
         help = { invoice = "How long invoices take." }
         buckets = { invoice = [0.005, 1, 2.5] }
 
@@ -74,6 +75,7 @@ fn every_key_is_read() {
     assert_eq!(config.services[0].spec.labels["invoice"], ["country", "plan"]);
     assert_eq!(config.services[0].spec.label_sets["invoice"], 1000);
     assert_eq!(config.services[0].spec.exported_as["invoice"], "invoice_seconds");
+    assert_eq!(config.services[0].spec.counted_as["invoice"], "invoices");
     assert_eq!(config.services[0].spec.help["invoice"], "How long invoices take.");
     let bounds = [5, 1000, 2500].map(Duration::from_millis);
     assert_eq!(config.services[0].spec.buckets["invoice"], bounds);
@@ -223,8 +225,16 @@ fn errors_in_families_say_what_is_wrong_and_where() {
             "t.toml:4: service[0].help: event \"x\" of service \"a\" has a help text, but no family",
         ),
         (
-            format!("{service}buckets = {{ x = [1] }}"),
-            "t.toml:4: service[0].buckets: event \"x\" of service \"a\" has buckets, but no family",
+            format!("{service}timed = [\"x\"]\nbuckets = {{ x = [1] }}"),
+            "t.toml:5: service[0].buckets: event \"x\" of service \"a\" has buckets, but no family",
+        ),
+        (
+            format!("{service}counted_as = {{ x = \"n\" }}"),
+            "t.toml:4: service[0].counted_as: event \"x\" of service \"a\" is not timed",
+        ),
+        (
+            format!("{timed}counted_as = {{ x = \"n_total\" }}"),
+            "t.toml:6: service[0].counted_as: event \"x\" of service \"a\" can't be exported as \"n_total\"",
         ),
         (
             format!("{timed}buckets = {{ x = [0.3] }}"),

@@ -41,6 +41,25 @@ impl ServiceBuilder {
         self
     }
 
+    /// Exports the timed event that was added last as the counter `NAME_total` as well, as programs have it that
+    /// export the number and the durations of requests under two names. It counts each event, also one whose
+    /// duration nobody has recorded.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shop = tickring::Service::builder("shop")
+    ///     .timed_event("request")
+    ///     .exported_as("http_request_duration_seconds")
+    ///     .counted_as("http_requests") // http_requests_total{service="shop"}
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn counted_as(mut self, name: impl Into<String>) -> Self {
+        self.spec.counted_as.insert(self.last_event(), name.into());
+        self
+    }
+
     /// The help text of the family that the event that was added last is [exported as](Self::exported_as). Where
     /// several services share a family, the text of the first one is shown.
     pub fn help(mut self, text: impl Into<String>) -> Self {
