@@ -232,55 +232,71 @@ impl Inner {
             .map_or_else(Counter::noop, |overflow| Counter::from_arc(Arc::clone(overflow)))
     }
 
-    /// The counter of a key that has none yet.
+    /// The counter of a key that has none yet. What there is to say is said without the lock: whoever hears it
+    /// may count.
     #[cold]
     fn admit(&self, key: &Key) -> Counter {
+        let mut fault = None;
+        let admitted = self.find_counter(key, &mut fault);
+        refused::say_unnamed(key.name(), fault);
+        admitted.unwrap_or_else(|| {
+            self.refused.count(InstrumentKind::Counter, key.name(), Why::Taken);
+            Counter::noop()
+        })
+    }
+
+    fn find_counter(&self, key: &Key, fault: &mut Option<String>) -> Option<Counter> {
         let mut admission = self.admission();
         let counters = self.counters.pin();
         // Another thread may have been here first.
         if let Some(counted) = counters.get(key) {
-            return Counter::from_arc(Arc::clone(counted));
+            return Some(Counter::from_arc(Arc::clone(counted)));
         }
         let Some((known, max)) = admission.counter(key.name(), &self.registry) else {
-            return self.overflow();
+            return Some(self.overflow());
         };
-        match known.find(key, &self.registry, max) {
-            Some(Found { meter, past_cap: true, full, .. }) => {
+        *fault = known.fault.take();
+        Some(match known.find(key, &self.registry, max)? {
+            Found { meter, past_cap: true, full, .. } => {
                 let overflow = Arc::new(Overflow(meter));
                 if full {
                     self.full.pin().insert(key.name().into(), Arc::clone(&overflow));
                 }
                 Counter::from_arc(overflow)
             }
-            Some(Found { meter, raising, .. }) => {
+            Found { meter, raising, .. } => {
                 let counted = Arc::new(Counted { meter, raising });
                 counters.insert(key.clone(), Arc::clone(&counted));
                 Counter::from_arc(counted)
             }
-            None => {
-                drop(admission);
-                self.refused.count(InstrumentKind::Counter, key.name(), Why::Taken);
-                Counter::noop()
-            }
-        }
+        })
     }
 
     fn histogram(&self, key: &Key) -> Histogram {
         if let Some(timed) = self.histograms.pin().get(key) {
             return Histogram::from_arc(Arc::clone(timed));
         }
-        self.admit_histogram(key).unwrap_or_else(|why| {
+        self.admit_histogram(key)
+    }
+
+    /// As [`admit`](Self::admit).
+    #[cold]
+    fn admit_histogram(&self, key: &Key) -> Histogram {
+        let mut fault = None;
+        let admitted = self.find_histogram(key, &mut fault);
+        refused::say_unnamed(key.name(), fault);
+        admitted.unwrap_or_else(|why| {
             self.refused.count(InstrumentKind::Histogram, key.name(), why);
             Histogram::noop()
         })
     }
 
-    #[cold]
-    fn admit_histogram(&self, key: &Key) -> Result<Histogram, Why> {
+    fn find_histogram(&self, key: &Key, fault: &mut Option<String>) -> Result<Histogram, Why> {
         let mut admission = self.admission();
         let scale = admission.described.seconds_of(key.name()).ok_or(Why::NoDuration)?;
         let found = admission.histogram(key.name(), &self.registry).ok_or(Why::PastCap)?;
         let (known, max) = found;
+        *fault = known.fault.take();
         match known.find(key, &self.registry, max) {
             Some(Found { timer: Some(timer), past_cap, .. }) => {
                 let found = Arc::new(Timed { timer, scale });

@@ -33,6 +33,8 @@ pub(super) struct Metric {
     /// The family that it is exported as, and its help text.
     family_name: Option<String>,
     help: Option<String>,
+    /// Why it can't be exported under its name. Whoever has it says so.
+    pub(super) fault: Option<String>,
     timed: bool,
     names: Names,
     /// The event as it is registered with the keys so far.
@@ -154,16 +156,15 @@ impl Admission {
         }
         let services = registry.services();
         let service = self.services.name(original, |name| services.get(name).is_some())?;
-        let family_name = self.exports.then(|| family_name(name, timed)).and_then(|found| {
-            #[cfg(any(feature = "http", feature = "statsd"))]
-            if let Err(why) = &found {
-                tracing::warn!(name, why, "not exported as a family of its own name");
-            }
-            found.ok()
-        });
+        let (family_name, fault) = match self.exports.then(|| family_name(name, timed)) {
+            Some(Ok(name)) => (Some(name), None),
+            Some(Err(fault)) => (None, Some(fault)),
+            None => (None, None),
+        };
         Some(Metric {
             service,
             family_name,
+            fault,
             help: self.described.help(name, timed).map(str::to_owned),
             timed,
             names: Names::default(),

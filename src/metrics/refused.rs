@@ -36,6 +36,16 @@ impl Why {
     }
 }
 
+/// Says that a counter or a histogram is in tickring's own families only, if there is a reason.
+pub(super) fn say_unnamed(name: &str, fault: Option<String>) {
+    #[cfg(any(feature = "http", feature = "statsd"))]
+    if let Some(why) = fault {
+        tracing::warn!(name, why, "not exported as a family of its own name");
+    }
+    #[cfg(not(any(feature = "http", feature = "statsd")))]
+    let _ = (name, fault);
+}
+
 impl Refused {
     pub(super) fn new(by_kind: Arc<RefusedInstruments>) -> Self {
         Self { by_kind, by_name: HashMap::new() }
@@ -49,13 +59,15 @@ impl Refused {
             return count.record();
         }
         let name = if names.len() < NAMES_MAX { name } else { OTHER };
+        let is_new = names.get(name).is_none();
+        names.get_or_insert_with(name.into(), || Arc::new(Meter::compact())).record();
+        // Who hears it may ask for the same again.
         #[cfg(any(feature = "http", feature = "statsd"))]
-        if names.get(name).is_none() {
+        if is_new {
             tracing::warn!(kind = kind.as_str(), name, "{}", why.text());
         }
         #[cfg(not(any(feature = "http", feature = "statsd")))]
-        let _ = why;
-        names.get_or_insert_with(name.into(), || Arc::new(Meter::compact())).record();
+        let _ = (is_new, why);
     }
 
     /// Each name with how often it was asked for, in the order of the names.

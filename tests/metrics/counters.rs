@@ -252,3 +252,44 @@ fn counter_and_histogram_of_a_name_are_two_services() {
     assert_eq!((totals.len(), totals.iter().sum::<u64>()), (2, 102));
     assert!(totals.contains(&100) && totals.contains(&2), "{totals:?}");
 }
+
+/// A subscriber of the log counts each line with the facade.
+#[test]
+fn what_is_said_may_be_counted() {
+    use tracing_subscriber::fmt::MakeWriter;
+
+    struct Counting;
+
+    impl std::io::Write for Counting {
+        fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+            counter!("log.lines", "kind" => format!("{}", line.len())).increment(1);
+            counter!("log_count").increment(1);
+            gauge!("log_length").set(1.0);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl MakeWriter<'_> for Counting {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            Self
+        }
+    }
+
+    let registry = Registry::new();
+    let subscriber = tracing_subscriber::fmt().with_writer(Counting).finish();
+    with_local_recorder(&Recorder::new(registry.clone()), || {
+        tracing::subscriber::with_default(subscriber, || {
+            counter!("x_count").increment(1);
+            histogram!("x_count_seconds").record(1.0);
+            gauge!("depth").set(1.0);
+        });
+    });
+    assert_eq!(total(&registry, "x_count", "event"), 1);
+    assert!(registry.get("log_lines").is_some());
+}

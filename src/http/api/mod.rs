@@ -14,6 +14,7 @@ mod hosts;
 mod mount;
 mod mounting;
 mod origins;
+mod own_families;
 mod pieces;
 mod plain;
 mod program;

@@ -11,13 +11,12 @@ use hyper::HeaderMap;
 use hyper::header::{CONTENT_ENCODING, HeaderValue, VARY};
 use mediatype::{MediaType, MediaTypeList, Name, ReadParams};
 
+use super::own_families::Own;
 use super::pieces::{PIECE, Pieces};
 use crate::export::exposition::Format;
 use crate::export::families::encode;
-use crate::export::{
-    EventSample, FamilySample, OwnFamily, OwnPart, ProcessSample, Scrape, ServiceSample,
-};
-use crate::fleet::{Exported, Glanced, GlancedFigures, Moments, Service};
+use crate::export::{EventSample, FamilySample, ProcessSample, Scrape, ServiceSample};
+use crate::fleet::{Glanced, GlancedFigures, Moments, Service};
 
 /// The figures of these services now, as of one moment for all services on the same clock. A
 /// service whose source fails is shown without figures, and the log names it.
@@ -35,7 +34,7 @@ pub(crate) fn scrape<'a>(
         process,
         rates,
     };
-    let mut moments = Moments::default();
+    let (mut moments, mut own) = (Moments::default(), Own::default());
     for service in services {
         let (spec, before) = (service.spec(), (scrape.events.len(), scrape.families.len()));
         let reading = service.read(moments.of(service));
@@ -65,7 +64,7 @@ pub(crate) fn scrape<'a>(
             scrape.events.truncate(before.0);
             scrape.families.truncate(before.1);
         }
-        export(service, before.0, &mut scrape);
+        own.add(service, before.0, &mut scrape);
         scrape.services.push(ServiceSample {
             name: service.name(),
             category: &spec.category,
@@ -74,37 +73,6 @@ pub(crate) fn scrape<'a>(
         });
     }
     scrape
-}
-
-/// Adds the families of their own that a service's events are exported as, whether they have samples or not.
-/// Its samples begin at `first`. Of several kinds under one name, the first is exported; figures of the program
-/// come before all.
-fn export<'a>(service: &'a Service, first: usize, scrape: &mut Scrape<'a>) {
-    for Exported { event, name, timed, help, buckets } in service.spec().exported() {
-        let of_event = |sample: &EventSample<'_>| sample.event == event;
-        let start =
-            first + scrape.events[first..].iter().take_while(|sample| !of_event(sample)).count();
-        let samples = scrape.events[start..].iter().take_while(|sample| of_event(sample)).count();
-        let part = OwnPart { events: start..start + samples, buckets };
-        let figures = scrape.process.iter().flat_map(|process| &process.program);
-        let is_taken = figures.into_iter().any(|figure| figure.name == name);
-        match scrape.own.iter_mut().find(|own| own.name == name) {
-            _ if is_taken => left_out(service, event, name, "a figure of the program"),
-            Some(own) if own.timed != timed => {
-                left_out(service, event, name, "events of another kind, of another service");
-            }
-            Some(own) => {
-                own.help = own.help.or(help);
-                own.parts.push(part);
-            }
-            None => scrape.own.push(OwnFamily { name, timed, help, parts: vec![part] }),
-        }
-    }
-}
-
-fn left_out(service: &Service, event: &str, name: &str, by: &str) {
-    let service = service.name();
-    tracing::warn!(service, event, "not exported as {name}, which are {by}");
 }
 
 /// How a document is written.

@@ -1,0 +1,53 @@
+//! The families of their own that events of a scrape are exported as.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::export::{OwnFamily, OwnPart, Scrape};
+use crate::fleet::{Exported, Service};
+
+/// The families that events are exported as, while they are put together.
+#[derive(Default)]
+pub(super) struct Own<'a> {
+    /// The place of each in the scrape, by name.
+    places: HashMap<&'a str, usize>,
+}
+
+impl<'a> Own<'a> {
+    /// Adds those of a service, whether they have samples or not. Its samples begin at `first`. Of several
+    /// kinds under one name, the first is exported; figures of the program come before all.
+    pub(super) fn add(&mut self, service: &'a Service, first: usize, scrape: &mut Scrape<'a>) {
+        let mut exported = service.spec().exported().peekable();
+        if exported.peek().is_none() {
+            return;
+        }
+        let mut samples: HashMap<&str, Range<usize>> = HashMap::new();
+        for (at, sample) in scrape.events.iter().enumerate().skip(first) {
+            samples.entry(sample.event).or_insert(at..at).end = at + 1;
+        }
+        for Exported { event, name, timed, help, buckets } in exported {
+            let events = samples.get(event).cloned().unwrap_or_default();
+            let mut figures = scrape.process.iter().flat_map(|process| &process.program);
+            if figures.any(|figure| figure.name == name) {
+                left_out(service, event, name, "a figure of the program");
+                continue;
+            }
+            let place = *self.places.entry(name).or_insert(scrape.own.len());
+            if place == scrape.own.len() {
+                scrape.own.push(OwnFamily { name, timed, help: None, parts: Vec::new() });
+            }
+            let own = &mut scrape.own[place];
+            if own.timed == timed {
+                own.help = own.help.or(help);
+                own.parts.push(OwnPart { events, buckets });
+            } else {
+                left_out(service, event, name, "events of another kind, of another service");
+            }
+        }
+    }
+}
+
+fn left_out(service: &Service, event: &str, name: &str, by: &str) {
+    let service = service.name();
+    tracing::warn!(service, event, "not exported as {name}, which are {by}");
+}
