@@ -78,7 +78,7 @@ impl<B: Body> Body for ResponseBody<B> {
             Some(Ok(frame)) => {
                 if let (Some(request), Some(trailers)) = (&mut *this.request, frame.trailers_ref())
                 {
-                    request.trailers(trailers);
+                    request.read_grpc_status(trailers);
                 }
                 if let (Some(request), Some(data)) = (&mut *this.request, frame.data_ref()) {
                     request.data(data.remaining());

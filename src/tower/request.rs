@@ -100,7 +100,7 @@ impl InFlight {
     pub(super) fn answer(&mut self, status: StatusCode, headers: &HeaderMap, kind: Kind) {
         self.answer = Answer::Status(status);
         self.kind = kind;
-        self.grpc_status = grpc_status(headers);
+        self.read_grpc_status(headers);
         match kind {
             Kind::Response => self.partial = true,
             Kind::Stream => {
@@ -129,8 +129,11 @@ impl InFlight {
         self.partial |= self.kind == Kind::Stream;
     }
 
-    pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
-        self.grpc_status = grpc_status(trailers).or(self.grpc_status);
+    /// Takes the status in a head or in trailers, where the later one holds.
+    pub(super) fn read_grpc_status(&mut self, headers: &HeaderMap) {
+        if self.meters.grpc.is_some() {
+            self.grpc_status = grpc_status(headers).or(self.grpc_status);
+        }
     }
 
     /// Counts a request that doesn't count when it arrives; once.
