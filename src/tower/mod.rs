@@ -31,8 +31,12 @@
 //! | `kind` | `response`, `stream` or `upgrade`, as [below](self#streams-and-upgrades); `none` without a response |
 //!
 //! `status` is a number because a class can be computed from numbers, and not the other way round; a service has
-//! few of them. Where there are so many routes that the sets come near to the cap of 256, `status_class` takes
-//! its place, or [`label_sets`](crate::ServiceBuilder::label_sets) sets another cap.
+//! few of them.
+//!
+//! An event has at most 256 sets of values, or as many as [`label_sets`](crate::ServiceBuilder::label_sets) says.
+//! Clients can't make values, but they can ask each route by each of ten methods, and get as many 405s. So
+//! with `method` set a cap of at least twelve times the number of routes. `status_class` needs fewer sets than `status`. A timed set
+//! takes [64 KiB and more](crate::TimedFamily).
 //!
 //! # What counts when
 //!

@@ -63,7 +63,10 @@ pub(super) struct InFlight {
 
 impl InFlight {
     pub(super) fn arrive<A>(meters: &Arc<Meters>, request: &Request<A>) -> Self {
-        meters.flight.requests.begin();
+        // The caller's functions come first: if one panics, nothing has begun.
+        if let Some(routes) = &meters.routes {
+            routes.record(request.method(), request.extensions());
+        }
         let (begun, arrived) = match &meters.requests {
             Requests::Arriving(meter) => {
                 meter.record();
@@ -72,9 +75,7 @@ impl InFlight {
             Requests::Ending(timer) => (Some(timer.clock().now()), None),
             Requests::Labelled(labels) => (labels.now(), Some(labels.arrive(request))),
         };
-        if let Some(routes) = &meters.routes {
-            routes.record(request.method(), request.extensions());
-        }
+        meters.flight.requests.begin();
         Self {
             meters: Arc::clone(meters),
             asked: Asked::by(request.method()),

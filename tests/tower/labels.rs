@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, pending, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -199,6 +200,18 @@ async fn request_counts_at_its_end_and_a_stream_at_its_head() {
     let sum = |values| family.with(values).snapshot().since_start().sum();
     assert_eq!(sum(["200", "response"]), TOOK);
     assert_eq!((sum(["200", "stream"]), sum(["101", "upgrade"])), (Duration::ZERO, Duration::ZERO));
+}
+
+#[test]
+fn pattern_that_panics_leaves_nothing_in_flight() {
+    let api = Service::builder("api").event("request").labels(["route"]).build().unwrap();
+    let pattern = RoutePattern::find(|_, _| panic!("the function's own"));
+    let layer = MeterLayer::labelled(&api, "request", pattern).unwrap();
+    let service = service_fn(|_: Request<()>| pending::<Result<Response<Frames>, Infallible>>());
+    let mut service = layer.layer(service);
+    let call = AssertUnwindSafe(|| drop(tower::Service::call(&mut service, get())));
+    assert!(catch_unwind(call).is_err());
+    assert_eq!((layer.in_flight(), api.snapshot().unwrap().total()), (0, 0));
 }
 
 #[test]
