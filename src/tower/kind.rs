@@ -65,7 +65,6 @@ impl Asked {
     /// Whether a response of this status has no body.
     pub(super) fn is_bodiless(self, status: StatusCode) -> bool {
         self == Self::Head
-            || self.switches(status)
             || status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
