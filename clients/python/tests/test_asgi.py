@@ -204,7 +204,17 @@ def test_routes_have_a_cap():
 ALL = ["route", "method", "status", "outcome"]
 
 
-def test_an_event_with_labels_counts_at_the_end_with_them():
+def test_methods_that_clients_make_up_take_no_memory():
+    service = tickring.APIMetrics(labels={"request": ["method"]})
+    requests = tickring.asgi.MeterMiddleware(None, service).requests
+    for number in range(2500):
+        requests.end(requests.begin(), "", 200, "M%d" % number, None)
+        requests.end(requests.begin(), "", 200, "GET", None)
+    assert by_labels(service) == {"other": 2500, "GET": 2500}
+    assert len(requests._known) <= 1000
+
+
+def test_an_event_with_labels_counts_at_its_end():
     async def app(scope, receive, send):
         assert service.get_total_events() == before
         if scope["path"] == "/fails":

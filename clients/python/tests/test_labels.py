@@ -50,7 +50,7 @@ def test_children_agree_with_a_dictionary(records):
     assert service.get_events_per_second() == pytest.approx(total / 60)
 
 
-def test_an_event_without_values_is_one_of_the_children():
+def test_an_event_without_values_is_a_child():
     service = shop()
     service.record_request(2)
     service.record("request", 3)
@@ -61,7 +61,7 @@ def test_an_event_without_values_is_one_of_the_children():
     assert service.meter("request").total() == 7
 
 
-def test_a_single_event_has_the_rate_of_all_its_children():
+def test_a_single_event_has_its_childrens_rate():
     service = tickring.Service("s", events=["x"], labels={"x": ["a"]}, clock=tickring.ManualClock())
     service.family("x").with_("1").record(60)
     assert (service.get_events_per_second(), service.get_total_events()) == (1, 60)
@@ -145,7 +145,7 @@ def test_the_documents_have_them():
     assert (service.labels, tickring.APIMetrics().labels) == ({"request": ["route"]}, {})
 
 
-def test_events_that_are_added_leave_the_children_alone():
+def test_events_that_are_added_leave_children_alone():
     service = shop()
     requests = service.family("request")
     requests.with_("/a", "GET").record()
@@ -155,7 +155,7 @@ def test_events_that_are_added_leave_the_children_alone():
     assert totals(service) == {("/a", "GET"): 3}
 
 
-def test_idle_children_make_room_unless_they_are_forwarded(server):
+def test_idle_children_make_room_unless_forwarded(server):
     for forward, left in ((None, {}), (server.address, {("/a", "GET"): 2})):
         clock = tickring.ManualClock()
         service = shop(clock=clock, forward=forward)

@@ -1,5 +1,5 @@
-"""Real servers under load: FastAPI under uvicorn, and under gunicorn with four uvicorn workers and preload.
-Totals must be exact, in the processes' answers and at what they forward to."""
+"""Real servers under load: FastAPI under uvicorn, and under gunicorn with four uvicorn workers and preload;
+Flask under gunicorn's own workers. Totals must be exact, in the processes' answers and at what they forward to."""
 
 import asyncio
 import json
@@ -33,6 +33,19 @@ async def work():
 @app.get("/process")
 async def process():
     return {"process": os.getpid(), "total": metrics.get_total_events()}
+"""
+
+
+FLASK = """
+import os
+import flask, tickring, tickring.wsgi
+metrics = tickring.Service("s", events=["request"], labels={"request": ["route"]}, forward=os.environ["FORWARD"])
+app = flask.Flask(__name__)
+app.wsgi_app = tickring.wsgi.MeterMiddleware(app.wsgi_app, metrics, endpoints=True)
+
+@app.get("/process")
+def process():
+    return {"process": os.getpid()}
 """
 
 
@@ -77,8 +90,8 @@ def load(port, requests):
 
 
 class Running:
-    def __init__(self, folder, server, command):
-        (folder / "application.py").write_text(textwrap.dedent(APP))
+    def __init__(self, folder, server, command, app=APP):
+        (folder / "application.py").write_text(textwrap.dedent(app))
         self.port = free_port()
         self.process = subprocess.Popen(
             [sys.executable, "-m", *command, *(["--port", str(self.port)] if command[0] == "uvicorn" else
@@ -133,6 +146,7 @@ def test_under_gunicorn_with_four_workers(tmp_path, server):
     """The workers are told to end when the last requests have only just been answered."""
     pytest.importorskip("gunicorn")
     pytest.importorskip("uvicorn")
+    pytest.importorskip("fastapi")
     worker = uvicorn_worker()
     command = ["gunicorn", "application:app", "--worker-class", worker, "--workers", "4", "--preload",
                "--log-level", "error"]
@@ -152,20 +166,54 @@ def test_under_gunicorn_with_four_workers(tmp_path, server):
     server.no_more()
 
 
+def ask_until_recycled(running):
+    """Asks until six processes have answered. Returns how many answers there were."""
+    processes, answered, refused = set(), 0, 0
+    while len(processes) < 6 or answered < 400:
+        try:
+            processes.add(ask(running.port, "/process")["process"])
+            answered += 1
+        except OSError:  # The worker that had accepted it ends, and has not begun it.
+            refused += 1
+        assert answered + refused < 5000, (processes, answered, refused)
+    return answered
+
+
 def test_under_gunicorn_whose_workers_are_recycled(tmp_path, server):
     """A worker ends after some requests, and another one takes its place. What it has counted arrives."""
     pytest.importorskip("gunicorn")
     pytest.importorskip("uvicorn")
+    pytest.importorskip("fastapi")
     command = ["gunicorn", "application:app", "--worker-class", uvicorn_worker(), "--workers", "2",
                "--preload", "--max-requests", "60", "--log-level", "error"]
     with Running(tmp_path, server, command) as running:
-        processes, answered, refused = set(), 0, 0
-        while len(processes) < 6 or answered < 400:
-            try:
-                processes.add(ask(running.port, "/process")["process"])
-                answered += 1
-            except OSError:  # The worker that had accepted it ends, and has not begun it.
-                refused += 1
-            assert answered + refused < 5000, (processes, answered, refused)
+        answered = ask_until_recycled(running)
         server.take_until(request=answered)
+    server.no_more()
+
+
+@pytest.mark.parametrize("kind", [["sync"], ["sync", "--preload"], ["gthread", "--threads", "3"]])
+def test_flask_under_gunicorns_own_workers(tmp_path, server, kind):
+    """They are recycled, and told to end when the last request has only just been answered."""
+    pytest.importorskip("gunicorn")
+    pytest.importorskip("flask")
+    command = ["gunicorn", "application:app", "--worker-class", *kind, "--workers", "2",
+               "--max-requests", "60", "--log-level", "error"]
+    with Running(tmp_path, server, command, FLASK) as running:
+        answered = ask_until_recycled(running)
+    server.take_until(**{"request|#route:/process": answered})
+    server.no_more()
+
+
+def test_under_uvicorn_with_two_workers(tmp_path, server):
+    pytest.importorskip("uvicorn")
+    pytest.importorskip("fastapi")
+    command = ["uvicorn", "application:app", "--workers", "2", "--log-level", "error"]
+    with Running(tmp_path, server, command) as running:
+        processes, asked = set(), 0
+        while len(processes) < 2:
+            processes.add(ask(running.port, "/process")["process"])
+            asked += 1
+            assert asked < 5000
+    server.take_until(request=asked)
     server.no_more()

@@ -31,6 +31,9 @@ LABELS = ("route", "method", "status", "outcome")
 # Clients choose the method; others than these are `other`.
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"))
 
+# The most combinations of these that are kept with what counts them. Then all are looked up again.
+MOST_KNOWN = 1000
+
 # How long a server is waited for, and how long it is left alone after it has failed; in seconds.
 SERVER_TIMEOUT = 0.3
 SERVER_PAUSE = 5.0
@@ -75,6 +78,7 @@ class Requests:
                               label_sets={event: routes + 1}, beside=service)
         self._labels, self.routes = labels, service
         self._family = service.family(event)
+        self._known: dict[tuple[str | None, str, int, str], Any] = {}
         # It is held, so it has its place whatever comes.
         self._unmatched = self._family.with_(route="unmatched") if labels == ["route"] else None
 
@@ -93,13 +97,24 @@ class Requests:
         self._outcomes[outcome]()
         if self._timer is not None:
             self._timer.record(perf_counter() - begun)
+        record = self._known.get((route, method, status, outcome))
+        if record is None:
+            record = self._look_up(route, method, status, outcome)
+        record()
+
+    def _look_up(self, route: str | None, method: str, status: int, outcome: str) -> Any:
         values = {
             "route": route or "unmatched",
             "method": method if method in METHODS else "other",
             "status": status or None,
             "outcome": outcome,
         }
-        self._family.with_(*[values[label] for label in self._labels]).record()
+        record = self._family.with_(*[values[label] for label in self._labels]).record
+        if len(self._known) >= MOST_KNOWN:
+            # Clients choose the method.
+            self._known.clear()
+        self._known[route, method, status, outcome] = record
+        return record
 
 
 def answer(service: Service, method: str, path: str, query: str, headers: Any) -> Answer:
