@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `meter`, `timer`, `clock`, `snapshot` | the engine's types |
 //! | `service`, `description` | a service: its meters, its documents, its HTTP answers; how it is described |
+//! | `answers` | HTTP requests, answered without a server |
 //! | `family` | the children of an event that has labels |
 //! | `counting` | which event each of its methods counts |
 //! | `forward` | sending a service's sums to a server, from a thread that needs no interpreter |
@@ -19,6 +20,7 @@
 
 use pyo3::pymodule;
 
+mod answers;
 mod arguments;
 mod clock;
 mod counting;

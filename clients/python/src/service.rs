@@ -1,20 +1,16 @@
 //! A service: its meters, its documents and its HTTP answers.
 
 use std::collections::{BTreeMap, HashMap};
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-use hyper::body::Body;
-use hyper::{Method, Request};
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use tickring::http::Router;
 use tickring::{AutoRegister, RateBasis, Registry};
 
+use crate::answers;
 use crate::arguments::{self, wrong};
 use crate::clock::{ManualClock, chosen};
 use crate::counting::{EVENT, KNOWN};
@@ -56,14 +52,6 @@ impl Service {
     fn document(&self, series: bool) -> tickring::EventRate {
         let service = self.current();
         if series { service.event_rate_with_series() } else { service.event_rate() }
-    }
-
-    /// The document with the children of events that have labels.
-    fn labelled(&self, series: bool) -> PyResult<Vec<u8>> {
-        let more = if series { "&series=1" } else { "" };
-        let uri = format!("/api/v1/event-rate?labels=1{more}");
-        let request = Request::builder().uri(uri).body(Bytes::new()).map_err(Self::unavailable)?;
-        Ok(whole(self.router.answer(&request).into_body()))
     }
 
     fn unavailable(error: impl std::fmt::Display) -> PyErr {
@@ -348,7 +336,7 @@ impl Service {
         labels: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         if labels {
-            let json = PyBytes::new(py, &self.labelled(series)?);
+            let json = PyBytes::new(py, &answers::labelled(&self.router, series)?);
             return py.import("json")?.call_method1("loads", (json,));
         }
         Ok(pythonize::pythonize(py, &self.document(series))?)
@@ -364,7 +352,7 @@ impl Service {
         labels: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let json = if labels {
-            self.labelled(series)?
+            answers::labelled(&self.router, series)?
         } else {
             serde_json::to_vec(&self.document(series)).map_err(Self::unavailable)?
         };
@@ -384,21 +372,10 @@ impl Service {
         accept: Option<&str>,
         accept_encoding: Option<&str>,
     ) -> PyResult<(u16, Vec<(String, String)>, Bound<'py, PyBytes>)> {
-        let method = Method::from_bytes(method.as_bytes()).map_err(wrong)?;
         let uri = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        let mut request = Request::builder().method(method).uri(uri);
-        if let Some(accept) = accept {
-            request = request.header("accept", accept);
-        }
-        if let Some(encoding) = accept_encoding {
-            request = request.header("accept-encoding", encoding);
-        }
-        let request = request.body(Bytes::new()).map_err(wrong)?;
-        let (head, body) = self.router.answer(&request).into_parts();
-        let headers = head.headers.iter().filter_map(|(name, value)| {
-            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-        });
-        Ok((head.status.as_u16(), headers.collect(), PyBytes::new(py, &whole(body))))
+        let headers = [("accept", accept), ("accept-encoding", accept_encoding)];
+        let (status, headers, body) = answers::answer(&self.router, method, &uri, headers)?;
+        Ok((status, headers, PyBytes::new(py, &body)))
     }
 
     // Forwarding.
@@ -439,18 +416,4 @@ impl Service {
         let now = self.current().snapshot().map_err(Self::unavailable)?;
         Ok(format!("<tickring.Service {}: {now}>", self.name))
     }
-}
-
-/// The bytes of a body that is in memory, so that no part of it has to be waited for.
-fn whole(body: tickring::http::ResponseBody) -> Vec<u8> {
-    let mut body = pin!(body);
-    let mut bytes = Vec::new();
-    while let Poll::Ready(Some(Ok(frame))) =
-        body.as_mut().poll_frame(&mut Context::from_waker(Waker::noop()))
-    {
-        if let Ok(data) = frame.into_data() {
-            bytes.extend_from_slice(&data);
-        }
-    }
-    bytes
 }
