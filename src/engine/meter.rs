@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::engine::own::OwnShard;
 use crate::engine::seconds::GUARD;
 use crate::engine::seconds::kept::Kept;
 use crate::engine::shards::key::new_key;
@@ -223,29 +222,6 @@ impl Meter {
         }
     }
 
-    /// A recorder that owns a shard, for the tightest loops: it needs no look-up, so a record costs a
-    /// third. When all 256 shards of the meter are taken, it records on the ring that threads share.
-    ///
-    /// Make one for each thread or worker, and keep it. Each that is alive at the same time takes 704 bytes,
-    /// which are never freed, and makes each snapshot longer by a ring. So one for each async task takes 704
-    /// bytes for each concurrent task, up to 256. A task does better to record on the meter itself, which
-    /// uses the shard of the thread that runs it. [`OwnedLocalMeter`](crate::OwnedLocalMeter) borrows nothing,
-    /// for structs.
-    ///
-    /// ```
-    /// static BYTES: tickring::Meter = tickring::Meter::new();
-    /// let mut bytes = BYTES.local();
-    /// for packet in [&b"one"[..], b"three"] {
-    ///     bytes.record_n(packet.len() as u64);
-    /// }
-    /// assert_eq!(BYTES.snapshot().total(), 8);
-    /// ```
-    #[must_use]
-    pub fn local(&self) -> LocalMeter<'_> {
-        self.start_once();
-        LocalMeter { own: OwnShard::of(self.ticks, &self.roster), meter: self }
-    }
-
     /// All figures as of now, in one pass. It costs one reading of the clock and a pass over 61 buckets
     /// for each shard. It writes nothing that a recorder touches.
     ///
@@ -387,32 +363,6 @@ impl fmt::Debug for Meter {
             .field("total", &self.snapshot().total())
             .field("shards", &self.shards())
             .finish_non_exhaustive()
-    }
-}
-
-/// Records on a [`Meter`] through a shard that it owns; made by [`Meter::local`].
-///
-/// It can move to another thread, but two threads can't use it at the same time. When it is dropped, its
-/// shard goes with its counts to the next recorder of the meter.
-#[derive(Debug)]
-pub struct LocalMeter<'a> {
-    meter: &'a Meter,
-    own: OwnShard,
-}
-
-impl LocalMeter<'_> {
-    /// Counts one event, now.
-    #[inline]
-    pub fn record(&mut self) {
-        self.record_n(1);
-    }
-
-    /// Counts `n` events, now.
-    #[inline]
-    pub fn record_n(&mut self, n: u64) {
-        if !self.own.add(n) {
-            self.own.add_shared(&self.meter.roster, n);
-        }
     }
 }
 

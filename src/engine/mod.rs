@@ -27,7 +27,8 @@
 //!
 //! From the bottom up: `sync`; `time`; `diagnostics`; `seconds` and `durations`, which know neither each
 //! other nor shards; `shards`, which knows both; `snapshot` and `distribution`; `show`, which prints
-//! these two; `meter`; `timer`; `own`, the shard of a local meter; `stopwatch` and `handle`; `owned`. What the layers above the engine may use is re-exported here, and
+//! these two; `meter` and `reads`; `own`, the shard of a local meter, and `local`; `timer` and `timing`;
+//! `stopwatch` and `handle`; `owned`. What the layers above the engine may use is re-exported here, and
 //! nothing else.
 //!
 //! # Words
@@ -56,6 +57,7 @@ mod durations;
 mod handle;
 #[cfg(any(loom, feature = "internals"))]
 pub mod internals;
+mod local;
 mod meter;
 mod own;
 mod owned;
@@ -68,13 +70,15 @@ mod stopwatch;
 mod sync;
 mod time;
 mod timer;
+mod timing;
 
 pub use self::diagnostics::{Diagnostics, copies, diagnostics};
 pub use self::distribution::{Distribution, SinceStart, TimerSnapshot};
 #[cfg(feature = "service")]
 pub(crate) use self::handle::WeakMeter;
 pub use self::handle::{MeterHandle, TimerHandle};
-pub use self::meter::{LocalMeter, Meter};
+pub use self::local::LocalMeter;
+pub use self::meter::Meter;
 pub use self::owned::{OwnedLocalMeter, OwnedTiming};
 #[cfg(feature = "http")]
 pub(crate) use self::reads::Glance;
@@ -87,4 +91,5 @@ pub(crate) use self::time::Moment;
 #[cfg(not(loom))]
 pub use self::time::start;
 pub use self::time::{Clock, CustomClock, ManualClock};
-pub use self::timer::{Timer, Timing};
+pub use self::timer::Timer;
+pub use self::timing::Timing;

@@ -3,7 +3,8 @@
 use std::mem::ManuallyDrop;
 use std::time::Duration;
 
-use crate::engine::timer::{Timer, Timing};
+use crate::engine::timer::Timer;
+use crate::engine::timing::Timing;
 
 /// An event in progress that is recorded only if it is [stopped](Self::stop); made by
 /// [`Timer::stopwatch`].

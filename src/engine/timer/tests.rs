@@ -1,6 +1,7 @@
 //! What only the inside of a timer shows.
 
 use super::*;
+use crate::engine::time::ManualClock;
 
 const LONG: Duration = Duration::from_nanos(7);
 
