@@ -44,7 +44,7 @@ pub(super) enum Kind {
 pub(super) enum Asked {
     /// HEAD: its response has no body.
     Head,
-    /// CONNECT: its response has no body if it succeeds, and is the start of another protocol.
+    /// CONNECT: a response that succeeds is the start of another protocol.
     Connect,
     Other,
 }

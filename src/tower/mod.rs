@@ -34,9 +34,9 @@
 //! few of them.
 //!
 //! An event has at most 256 sets of values, or as many as [`label_sets`](crate::ServiceBuilder::label_sets) says.
-//! Clients can't make values, but they can ask each route by each of ten methods, and get as many 405s. So
-//! with `method` set a cap of at least twelve times the number of routes. `status_class` needs fewer sets than `status`. A timed set
-//! takes [64 KiB and more](crate::TimedFamily).
+//! Clients can't make values. But they can ask each route by each of ten methods, and get as many 405s. So an
+//! event with `route` and `method` needs a cap of at least twelve times the number of routes. `status_class`
+//! needs fewer sets than `status`. A set of a timed event takes [64 KiB and more](crate::TimedFamily).
 //!
 //! # What counts when
 //!
@@ -71,8 +71,8 @@
 //!   carries the mark [`Streaming`]. It is in flight until it really ends.
 //! - An *upgrade* is a response with the status 101, as a websocket gets it over HTTP/1.1, or a successful one to
 //!   a CONNECT, as it gets it over HTTP/2. The server takes the connection away from the response then. So
-//!   the layer sees that a connection was upgraded, and not how long that lasts nor what goes over it:
-//!   the request ends with its head. The handler knows; a pair of meters there counts what has been opened and closed.
+//!   the layer sees that a connection was upgraded, but neither how long that lasts nor what goes over it: the
+//!   request ends with its head. The handler knows: a pair of meters there counts connections opened and closed.
 //!
 //! All else is an ordinary response, a long download and a gRPC call of any kind included. A call is timed to
 //! its end, because its status comes last.

@@ -130,6 +130,7 @@ async fn pattern_is_an_extension_or_what_a_function_finds() {
         (RoutePattern::none(), [("unmatched", 2), ("overflow", 0)]),
     ] {
         let registry = Registry::new();
+        assert!(format!("{pattern:?}").starts_with("RoutePattern(from "), "{pattern:?}");
         let routes = Routes::by(&registry, "route", pattern).unwrap();
         let layer = MeterLayer::new(Arc::new(Meter::new())).routes(routes);
         visit(&layer, Method::GET, Some("/items")).await;
