@@ -177,3 +177,24 @@ fn websocket_counts_as_an_upgrade_when_it_opens() {
     assert_eq!(running.counted(upgrade), (1, Duration::ZERO));
     assert_eq!(running.api.snapshot().unwrap().total(), 1);
 }
+
+/// The second client of the feed and those after it wait for a response until the first one leaves.
+#[test]
+fn clients_that_hang_up_leave_nothing_in_flight() {
+    const WAITING: u32 = 8;
+    let running = start();
+    let mut client = http::send(running.address, "GET", "/events");
+    running.events.send("first").unwrap();
+    read_until(&mut client, b"data: first\n\n\r\n");
+    let waiting: Vec<_> =
+        (0..WAITING).map(|_| http::send(running.address, "GET", "/events")).collect();
+    running.until("all wait", |running| running.in_flight() == (1 + WAITING, 1));
+    running.clock.advance(Duration::from_secs(1));
+    drop(waiting);
+    running.until("all have left", |running| running.in_flight() == (1, 1));
+    let cancelled = running.counted(["/events", "GET", "cancelled", "none"]);
+    assert_eq!(cancelled, (WAITING.into(), Duration::from_secs(WAITING.into())));
+    drop(client);
+    running.until("the first one has left", |running| running.in_flight() == (0, 0));
+    assert_eq!(running.api.event("request").unwrap().snapshot().unwrap().total(), 9);
+}
