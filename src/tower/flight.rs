@@ -3,6 +3,9 @@
 //! Two meters for each number: what has begun, and what has ended. Each request adds one to either, because
 //! the guard of a request begins once and is dropped once. So at rest the difference is exact. A reader loads
 //! what has ended first, so it never finds the end of a request whose beginning it misses.
+//!
+//! One exception: more than 256 threads record at the same time, and the machine orders memory weakly. Threads
+//! past the 256th share a ring whose total is loaded Relaxed, so a reader may find a few too few for a moment.
 
 use crate::engine::{Clock, Meter};
 
