@@ -22,18 +22,12 @@ pub(crate) struct Description {
 impl Description {
     /// # Errors
     ///
-    /// `ValueError` for a name that the catalogue does not have, for an unknown basis, and for labels of an
-    /// event that is timed.
+    /// `ValueError` for a name that the catalogue does not have, and for an unknown basis.
     pub(crate) fn builder(self) -> PyResult<ServiceBuilder> {
         let mut spec = self.spec()?;
         let more = self.timed.iter().filter(|event| !spec.events.contains(event)).cloned();
         spec.events.extend(more.collect::<Vec<_>>());
         spec.timed.extend(self.timed);
-        if let Some(event) = self.labels.keys().find(|event| spec.timed.contains(event)) {
-            return Err(wrong(format_args!(
-                "event {event:?} is timed: such events have no labels yet"
-            )));
-        }
         (spec.labels, spec.label_sets) = (self.labels, self.label_sets);
         spec.port = self.port.or(spec.port);
         spec.category = self.category.unwrap_or(spec.category);

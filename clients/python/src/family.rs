@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
-use tickring::{MeterHandle, Series};
+use tickring::{MeterHandle, Series, TimerHandle};
 
 use crate::forward::Held;
 use crate::meter::Meter;
 use crate::snapshot::Snapshot;
+use crate::timer::{Timed, Timer};
 
 /// The children of an event. The crate's type has the number of labels in it, which Python's can't have.
 pub(crate) trait Children: fmt::Debug + Send + Sync {
@@ -25,13 +26,27 @@ pub(crate) trait Children: fmt::Debug + Send + Sync {
 
     /// Look-ups with a set of values past the cap.
     fn overflowed(&self) -> u64;
+
+    /// The timer of these values, if the event is timed.
+    fn timer(&self, _values: &[&str]) -> Option<TimerHandle> {
+        None
+    }
+
+    /// The figures of the event with durations, if it is timed.
+    fn timer_snapshot(&self) -> Option<tickring::TimerSnapshot> {
+        None
+    }
+}
+
+fn array<'a, const N: usize>(values: &[&'a str]) -> [&'a str; N] {
+    let mut array = [""; N];
+    array.iter_mut().zip(values).for_each(|(place, value)| *place = value);
+    array
 }
 
 impl<const N: usize> Children for tickring::Family<N> {
     fn with(&self, values: &[&str]) -> MeterHandle {
-        let mut all = [""; N];
-        all.iter_mut().zip(values).for_each(|(place, value)| *place = value);
-        self.with(all)
+        self.with(array(values))
     }
 
     fn series(&self) -> Vec<Series> {
@@ -47,12 +62,41 @@ impl<const N: usize> Children for tickring::Family<N> {
     }
 }
 
+impl<const N: usize> Children for tickring::TimedFamily<N> {
+    fn with(&self, values: &[&str]) -> MeterHandle {
+        self.family().with(array(values))
+    }
+
+    fn series(&self) -> Vec<Series> {
+        self.family().series()
+    }
+
+    fn snapshot(&self) -> tickring::Snapshot {
+        self.family().snapshot()
+    }
+
+    fn overflowed(&self) -> u64 {
+        self.family().overflowed()
+    }
+
+    fn timer(&self, values: &[&str]) -> Option<TimerHandle> {
+        Some(self.with(array(values)))
+    }
+
+    fn timer_snapshot(&self) -> Option<tickring::TimerSnapshot> {
+        Some(self.snapshot())
+    }
+}
+
 /// The children of an event, if it has labels.
 pub(crate) fn of(service: &tickring::Service, event: &str) -> Option<Arc<dyn Children>> {
     macro_rules! by_number {
         ($($number:literal)*) => {
             match service.event(event)?.labels().len() {
-                $($number => Some(Arc::new(service.family::<$number>(event).ok()?)),)*
+                $($number => match service.timed_family::<$number>(event) {
+                    Ok(family) => Some(Arc::new(family)),
+                    Err(_) => Some(Arc::new(service.family::<$number>(event).ok()?)),
+                },)*
                 // The crate allows no more.
                 _ => None,
             }
@@ -75,6 +119,7 @@ pub(crate) struct Family {
     event: String,
     keys: Vec<String>,
     children: Arc<dyn Children>,
+    clock: tickring::Clock,
     held: Arc<Held>,
 }
 
@@ -83,9 +128,39 @@ impl Family {
         event: &str,
         keys: Vec<String>,
         children: Arc<dyn Children>,
+        clock: tickring::Clock,
         held: Arc<Held>,
     ) -> Self {
-        Self { event: event.into(), keys, children, held }
+        Self { event: event.into(), keys, children, clock, held }
+    }
+
+    /// Looks up what counts these values.
+    fn on<T>(
+        &self,
+        values: &Bound<'_, PyTuple>,
+        by_label: Option<&Bound<'_, PyDict>>,
+        find: impl FnOnce(&[&str]) -> T,
+    ) -> PyResult<T> {
+        let mut texts = vec![String::new(); self.keys.len()];
+        match by_label.filter(|by_label| !by_label.is_empty()) {
+            None if values.len() == self.keys.len() => {
+                for (place, value) in texts.iter_mut().zip(values) {
+                    *place = text(&value)?;
+                }
+            }
+            Some(by_label) if values.is_empty() => {
+                for (label, value) in by_label {
+                    let label: String = label.extract()?;
+                    match self.keys.iter().position(|key| *key == label) {
+                        Some(place) => texts[place] = text(&value)?,
+                        None => return Err(self.wrong(format_args!("{label} is not one"))),
+                    }
+                }
+            }
+            None => return Err(self.wrong(format_args!("{} values are given", values.len()))),
+            Some(_) => return Err(self.wrong("values are given in order or by name, not both")),
+        }
+        Ok(find(&texts.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 
     fn wrong(&self, what: impl fmt::Display) -> PyErr {
@@ -106,27 +181,23 @@ impl Family {
         values: &Bound<'_, PyTuple>,
         by_label: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Meter> {
-        let mut texts = vec![String::new(); self.keys.len()];
-        match by_label.filter(|by_label| !by_label.is_empty()) {
-            None if values.len() == self.keys.len() => {
-                for (place, value) in texts.iter_mut().zip(values) {
-                    *place = text(&value)?;
-                }
-            }
-            Some(by_label) if values.is_empty() => {
-                for (label, value) in by_label {
-                    let label: String = label.extract()?;
-                    match self.keys.iter().position(|key| *key == label) {
-                        Some(place) => texts[place] = text(&value)?,
-                        None => return Err(self.wrong(format_args!("{label} is not one"))),
-                    }
-                }
-            }
-            None => return Err(self.wrong(format_args!("{} values are given", values.len()))),
-            Some(_) => return Err(self.wrong("values are given in order or by name, not both")),
-        }
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Ok(Meter::of(self.children.with(&texts), Some(Arc::clone(&self.held))))
+        let meter = self.on(values, by_label, |values| self.children.with(values))?;
+        Ok(Meter::of(meter, Some(Arc::clone(&self.held))))
+    }
+
+    /// The timer of these values, of an event that is timed. ``KeyError`` if it isn't. A service that forwards
+    /// sends its events, and not their durations.
+    #[pyo3(signature = (*values, **by_label))]
+    fn timer(
+        &self,
+        values: &Bound<'_, PyTuple>,
+        by_label: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Timer> {
+        let Some(timer) = self.on(values, by_label, |values| self.children.timer(values))? else {
+            return Err(PyKeyError::new_err(format!("event {:?} is not timed", self.event)));
+        };
+        let child = Timed::new(timer, self.clock.clone(), None);
+        Ok(Timer::of(child, Some(Arc::clone(&self.held))))
     }
 
     /// The names of the labels, in the order of the values.

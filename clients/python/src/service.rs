@@ -35,6 +35,7 @@ pub(crate) struct Service {
     pub(crate) known: [Option<tickring::MeterHandle>; KNOWN.len()],
     timed: HashMap<String, Timed>,
     families: HashMap<String, Arc<dyn Children>>,
+    clock: tickring::Clock,
     /// Replaced when an event is added. No Python code runs under this lock.
     current: RwLock<Arc<tickring::Service>>,
     registry: Registry,
@@ -119,6 +120,7 @@ impl Service {
             known: KNOWN.map(|event| service.meter(event).ok()),
             timed: timers,
             families,
+            clock,
             current: RwLock::new(service),
             router: Router::new(registry.clone(), name.as_str()).map_err(wrong)?,
             registry,
@@ -240,7 +242,8 @@ impl Service {
             return Err(unknown(format_args!("event {event:?} has no labels")));
         };
         let keys = current.spec().labels[event].clone();
-        Ok(Family::new(event, keys, Arc::clone(children), Arc::clone(&self.held)))
+        let (children, clock) = (Arc::clone(children), self.clock.clone());
+        Ok(Family::new(event, keys, children, clock, Arc::clone(&self.held)))
     }
 
     /// The timer of an event that is timed. ``KeyError`` if it isn't.
@@ -322,6 +325,9 @@ impl Service {
 
     /// The figures of an event that is timed, as of now; durations in seconds. ``KeyError`` if it isn't.
     fn timer_snapshot(&self, event: &str) -> PyResult<TimerSnapshot> {
+        if let Some(sum) = self.families.get(event).and_then(|children| children.timer_snapshot()) {
+            return Ok(TimerSnapshot(sum));
+        }
         let timer = self.current().timer(event).map_err(unknown)?;
         Ok(TimerSnapshot(timer.snapshot()))
     }

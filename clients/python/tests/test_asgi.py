@@ -194,6 +194,20 @@ def test_a_timed_event_counts_at_its_end_with_its_duration():
     assert service.timer_snapshot("request").count == service.get_total_events() == 1
 
 
+def test_a_timed_event_with_labels_has_their_durations():
+    async def app(scope, receive, send):
+        await send(start(200))
+        await send(body(False))
+
+    service = tickring.Service("admin-api", labels={"request": ["status", "route"]})
+    metered = tickring.asgi.MeterMiddleware(app, service)
+    for _ in range(3):
+        call(metered)
+    assert outcomes(metered) == (3, {"2xx": 3}, {("200", "unmatched"): 3})
+    assert service.timer_snapshot("request").count_since_start == 3
+    assert service.family("request").timer(200, "unmatched").snapshot().count_since_start == 3
+
+
 def test_routes_have_a_cap():
     metered = meter(None, routes=3)
     for route in ["/a/{id}", "/a/id", "/a/{id}", "/b", "/c", None, "/d"]:

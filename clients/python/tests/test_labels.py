@@ -117,7 +117,6 @@ def test_values_may_be_anything():
     ({"labels": {"request": "route"}}, "list of names"),
     ({"labels": {"none": ["route"]}}, "unknown event \"none\""),
     ({"label_sets": {"none": 3}}, "unknown event \"none\""),
-    ({"labels": {"request": ["route"]}, "timed": ["request"]}, "timed: such events have no labels"),
 ])
 def test_wrong_labels_are_said_at_set_up(options, said):
     with pytest.raises(ValueError, match=said):
@@ -164,6 +163,42 @@ def test_idle_children_make_room_unless_forwarded(server):
         clock.advance(2 * 3600)
         service.answer("GET", "/metrics")
         assert (totals(service), service.get_total_events()) == (left, 2)
+
+
+@given(st.lists(st.tuples(VALUES, st.integers(0, 5000), st.booleans())))
+def test_timers_agree_with_a_dictionary(records):
+    clock = tickring.ManualClock()
+    service, expected = shop(clock=clock, timed=["request"]), collections.Counter()
+    requests = service.family("request")
+    for values, milliseconds, by_name in records:
+        timer = requests.timer(**dict(zip(KEYS, values))) if by_name else requests.timer(*values)
+        timer.record(milliseconds / 1000)
+        expected[values] += 1
+        assert timer.total() == expected[values]
+    with requests.timer("a", "b").time():
+        clock.advance(0.25)
+    requests.with_("a", "b").record()
+    service.record("request", duration=0.5)
+    expected.update({("a", "b"): 2, ("", ""): 1})
+    assert totals(service) == dict(expected)
+    durations = [milliseconds / 1000 for _, milliseconds, _ in records] + [0.25, 0.5]
+    now = service.timer_snapshot("request")
+    assert now.events.total == service.get_total_events() == len(durations) + 1
+    assert now.count == now.count_since_start == len(durations)
+    assert now.sum_since_start == pytest.approx(sum(durations))
+    assert now.max_since_start == pytest.approx(max(durations))
+    document = service.event_rate()["events"]["request"]["processing_time"]
+    assert document["count"] == len(durations)
+
+
+def test_timers_are_forwarded_as_counts(server):
+    service = tickring.Service("s", events=[], timed=["x"], labels={"x": ["a"]}, forward=server.address)
+    service.family("x").timer("1").record(0.5)
+    service.family("x").timer(a="1").record(0.25)
+    assert service.flush()
+    server.take_until(**{"x|#a:1": 2})
+    with pytest.raises(KeyError, match="not timed"):
+        shop().family("request").timer("a", "b")
 
 
 def test_threads_that_make_children_make_one_total():

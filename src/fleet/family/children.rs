@@ -348,6 +348,18 @@ impl Children {
             now = self.clock.now();
         }
     }
+
+    /// The same with durations.
+    pub(super) fn timed_snapshot(&self, mut now: Moment) -> TimerSnapshot {
+        loop {
+            let mut sum = TimerSnapshot::empty();
+            if self.add_timed_to(&mut sum, now) && self.unlabelled.add_timed_to(&mut sum, now) {
+                sum.complete(now, self.unlabelled.started);
+                return sum;
+            }
+            now = self.clock.now();
+        }
+    }
 }
 
 impl Child {

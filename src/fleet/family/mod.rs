@@ -81,7 +81,7 @@ pub(super) use self::keys::{DEFAULT_CAP, check_keys};
 #[cfg(feature = "statsd")]
 pub(crate) use self::sets::Keys;
 pub(crate) use self::sets::LabelSet;
-use crate::engine::{MeterHandle, Snapshot, TimerHandle};
+use crate::engine::{MeterHandle, Snapshot, TimerHandle, TimerSnapshot};
 
 /// The children of an event that has labels, each found by its values; made by
 /// [`Service::family`](super::Service::family).
@@ -228,6 +228,30 @@ impl<const N: usize> TimedFamily<N> {
     #[inline]
     pub fn with(&self, values: [&str; N]) -> TimerHandle {
         self.0.0.on(&values, |child| child.timer().clone())
+    }
+
+    /// The figures of all children and of those that have retired, with durations, as of one moment: those of
+    /// the event. It costs what reading each child's timer costs.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use tickring::Service;
+    ///
+    /// let shop = Service::builder("shop").timed_event("request").labels(["route"]).build()?;
+    /// let requests = shop.timed_family("request")?;
+    /// requests.with(["/items"]).record(Duration::from_millis(3));
+    /// shop.timer("request")?.record(Duration::from_millis(5)); // without a route
+    /// let both = requests.snapshot();
+    /// assert_eq!(both.since_start().count(), 2);
+    /// assert_eq!(both.since_start().sum(), Duration::from_millis(8));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> TimerSnapshot {
+        let clock = self.0.0.clock();
+        self.0.0.timed_snapshot(clock.now())
     }
 
     /// The same children, as meters.

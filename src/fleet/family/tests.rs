@@ -169,6 +169,9 @@ fn timed_child_retires_with_its_durations() {
         let read = shop.events()[0].read(&clock.clone().into(), clock.now(), false).ok().unwrap();
         let timed = read.timed.unwrap();
         let ever = timed.since_start();
+        assert_eq!(requests.snapshot().since_start(), ever);
+        assert_eq!(requests.snapshot().events().total(), timed.events().total());
+        assert_eq!(requests.snapshot().distribution().count(), timed.distribution().count());
         (timed.distribution().count(), ever.count(), ever.sum(), timed.events().total())
     };
     assert_eq!(window(&shop), (3, 3, 3 * long, 4));

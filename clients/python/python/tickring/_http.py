@@ -70,8 +70,10 @@ class Requests:
         self.outcomes = Service(service.name + "-outcome", events=OUTCOMES, beside=service)
         self._outcomes = {outcome: self.outcomes.meter(outcome).record for outcome in OUTCOMES}
         # The duration of a request counts with it; so the event of one that is timed counts at its end.
-        self._timer = service.timer(event) if event in service.timed_events else None
-        self._record = None if labels or self._timer else service.meter(event).record
+        timed = event in service.timed_events
+        self._timer = service.timer(event) if timed and not labels else None
+        self._record = None if labels or timed else service.meter(event).record
+        self._with_durations = timed and bool(labels)
         if not labels:
             labels, event = ["route"], "request"
             service = Service(service.name + "-route", events=[event], labels={event: labels},
@@ -100,7 +102,10 @@ class Requests:
         record = self._known.get((route, method, status, outcome))
         if record is None:
             record = self._look_up(route, method, status, outcome)
-        record()
+        if self._with_durations:
+            record(perf_counter() - begun)
+        else:
+            record()
 
     def _look_up(self, route: str | None, method: str, status: int, outcome: str) -> Any:
         values = {
@@ -109,7 +114,8 @@ class Requests:
             "status": status or None,
             "outcome": outcome,
         }
-        record = self._family.with_(*[values[label] for label in self._labels]).record
+        find: Any = self._family.timer if self._with_durations else self._family.with_
+        record = find(*[values[label] for label in self._labels]).record
         if len(self._known) >= MOST_KNOWN:
             # Clients choose the method.
             self._known.clear()
