@@ -144,13 +144,24 @@ async fn first_kind_under_a_name_stays_the_one() {
 async fn figure_of_the_program_keeps_its_name() {
     let registry = Registry::new();
     let shop = Service::builder("shop").event("retry").exported_as("shop_retries");
+    let shop = shop
+        .timed_event("job")
+        .exported_as("shop_jobs")
+        .event("order")
+        .exported_as("shop_jobs_sums");
     registry.register(shop.build().unwrap()).unwrap();
     let router = Router::new(registry, "shop").unwrap();
     let router = router.counter("shop_retries", "Retries.", || 7);
+    // It has the name of a sample of the histogram.
+    let router = router.gauge("shop_jobs_sum", "All jobs.", || Some(8.0));
     let answer = ask_with(&router, "/metrics", &[]).await;
     let page = String::from_utf8(answer.into_body().to_vec()).unwrap();
-    assert_eq!(page.matches("# TYPE shop_retries_total").count(), 1);
-    assert!(page.contains("\nshop_retries_total 7\n") && !page.contains("shop_retries_total{"));
+    let types: Vec<_> = page.lines().filter(|line| line.starts_with("# TYPE shop_")).collect();
+    let expected =
+        ["shop_jobs_sums_total counter", "shop_retries_total counter", "shop_jobs_sum gauge"];
+    assert_eq!(types, expected.map(|head| format!("# TYPE {head}")));
+    assert!(page.contains("\nshop_retries_total 7\n") && page.contains("\nshop_jobs_sum 8\n"));
+    assert!(page.contains("\nshop_jobs_sums_total{service=\"shop\"} 0\n"), "that is another name");
 }
 
 #[tokio::test]

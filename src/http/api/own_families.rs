@@ -28,7 +28,7 @@ impl<'a> Own<'a> {
         for Exported { event, name, timed, help, buckets } in exported {
             let events = samples.get(event).cloned().unwrap_or_default();
             let mut figures = scrape.process.iter().flat_map(|process| &process.program);
-            if figures.any(|figure| figure.name == name) {
+            if figures.any(|figure| is_sample_of(name, figure.name)) {
                 left_out(service, event, name, "a figure of the program");
                 continue;
             }
@@ -45,6 +45,14 @@ impl<'a> Own<'a> {
             }
         }
     }
+}
+
+/// Whether a figure has the name of a family, or of samples of it.
+fn is_sample_of(family: &str, figure: &str) -> bool {
+    let suffix = figure.strip_prefix(family);
+    suffix.is_some_and(|suffix| {
+        ["", "_total", "_bucket", "_sum", "_count", "_created"].contains(&suffix)
+    })
 }
 
 fn left_out(service: &Service, event: &str, name: &str, by: &str) {
