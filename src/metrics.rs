@@ -56,8 +56,8 @@
 //! histogram is in seconds, whatever its unit is, so its name ends with `_seconds`: `latency` is
 //! `latency_seconds_bucket`. Text that `describe_counter!` and `describe_histogram!` give is the help text of
 //! that family. They may come before the first use or after it; the last text holds. A name that can't be one of
-//! a family, such as `tickring_x` or `x_count`, is in tickring's own families only.
-//! [`Recorder::export_by_name`] turns all of this off.
+//! a family, such as `tickring_x` or `x_count`, is in tickring's own families only, without a text of its own, and
+//! the log says so. [`Recorder::export_by_name`] turns all of this off.
 
 mod admission;
 mod described;

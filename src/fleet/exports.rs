@@ -1,5 +1,6 @@
 //! Which families of their own events may be exported as, and with which buckets.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -68,11 +69,11 @@ impl ServiceSpec {
             let (event, timed) = (event.clone(), self.timed.clone());
             return Err(ServiceError::NotTimed { service: service(), event, timed });
         }
-        for (index, Exported { event, name, .. }) in self.exported().enumerate() {
-            let mut before = self.exported().take(index).filter(|other| other.name == name);
+        let mut seen = HashMap::new();
+        for Exported { event, name, .. } in self.exported() {
+            let other = seen.insert(name, event);
             let why = fault_of_name(name).or_else(|| {
-                let other = before.next()?.event;
-                Some(format!("event {other:?} is, and a name stands for one event of a service"))
+                Some(format!("event {:?} is, and a name stands for one event of a service", other?))
             });
             if let Some(why) = why {
                 let (event, name) = (event.into(), name.into());
