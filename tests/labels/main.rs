@@ -217,6 +217,12 @@ impl Fixture {
             expected.iter().map(|(labels, figures)| (labels.map(str::to_owned), *figures));
         assert_eq!(found, by_text.collect());
 
+        // The consolidated document shows no events, so no labels: an entry is the sum of them.
+        let uri = "/api/v1/real-time-metrics";
+        let document: Value =
+            serde_json::from_str(&self.ask(Request::get(uri), String::new())).unwrap();
+        assert_eq!(document["api_metrics"][0]["total_events"], json!(total));
+
         let page = self.ask(Request::get("/metrics"), String::new());
         let mut lines: Vec<&str> =
             page.lines().filter(|line| line.starts_with("tickring_events_total{")).collect();
