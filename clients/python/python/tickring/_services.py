@@ -27,10 +27,11 @@ class Service(_core.Service):
         shop.family("request").with_("/items/{id}", "GET").record()
 
     Each event has a method ``record_EVENT(count=1)``. An event with ``labels`` has a child for each set of
-    values, of which there are 256 at most, or as many as ``label_sets`` says for it; see `Family`. ``forward`` also sends the sums to a server once a
-    second: ``HOST:PORT`` of its StatsD over UDP, or the path of its Unix socket. ``basis`` says what
-    a rate is: ``"rolling"`` over the last minute, ``"lifetime"`` over the uptime. ``beside`` is a service
-    whose ``/metrics`` this one joins.
+    values, of which there are 256 at most, or as many as ``label_sets`` says for it; see `Family`.
+
+    ``forward`` also sends the sums to a server once a second: ``HOST:PORT`` of its StatsD over UDP, or the
+    path of its Unix socket. ``basis`` says what a rate is: ``"rolling"`` over the last minute, ``"lifetime"``
+    over the uptime. ``beside`` is a service whose ``/metrics`` this one joins.
 
     What is wrong here (a name, an address) raises ``ValueError`` at once. Counting never raises.
     """
