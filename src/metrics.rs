@@ -54,7 +54,7 @@
 //! ([exported](crate::ServiceBuilder::exported_as)), so that existing dashboards carry over: the counter
 //! `http.requests` or `http_requests_total` is `http_requests_total{service="http_requests",method="GET"}`. A
 //! histogram is in seconds, whatever its unit is, so its name ends with `_seconds`: `latency` is
-//! `latency_seconds_bucket`. Text that `describe_counter!` and `describe_histogram!` give is the help text of
+//! `latency_seconds_bucket`; [`Recorder::buckets`] chooses its buckets. Text that `describe_counter!` and `describe_histogram!` give is the help text of
 //! that family. They may come before the first use or after it; the last text holds. A name that can't be one of
 //! a family, such as `tickring_x` or `x_count`, is in tickring's own families only, without a text of its own, and
 //! the log says so. [`Recorder::export_by_name`] turns all of this off.
@@ -62,57 +62,32 @@
 mod admission;
 mod described;
 mod handles;
+mod inner;
 mod names;
 mod refused;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use ::metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, SetRecorderError, SharedString, Unit,
 };
-use papaya::HashMap;
 
-use self::admission::{Admission, Found, OVERFLOW_SERVICE};
-use self::handles::{Counted, Overflow, Timed};
-use self::refused::{Refused, Why};
-use crate::fleet::{InstrumentKind, Registry};
-
-const OVERFLOW: &str = "overflow";
+use self::inner::Inner;
+use self::refused::Why;
+use crate::fleet::{InstrumentKind, Registry, ServiceError, bounds_of, fault_of_buckets};
 
 /// Feeds counters of the `metrics` facade into a [`Registry`]; see the [module](self). Clones
 /// share their counters and caps.
 #[derive(Clone)]
 pub struct Recorder(Arc<Inner>);
 
-struct Inner {
-    registry: Registry,
-    counters: HashMap<Key, Arc<Counted>>,
-    histograms: HashMap<Key, Arc<Timed>>,
-    /// By the name of each counter that has reached the cap of label sets: what counts the rest.
-    full: HashMap<String, Arc<Overflow>>,
-    /// `None` within if that service has a source in its place.
-    overflow: OnceLock<Option<Arc<Overflow>>>,
-    refused: Refused,
-    /// Also the lock under which counters are admitted.
-    admission: Mutex<Admission>,
-}
-
 impl Recorder {
     /// A recorder that registers a service in `registry` for each counter; see the example of the
     /// [module](self).
     #[must_use]
     pub fn new(registry: Registry) -> Self {
-        let refused = Refused::new(registry.refused_instruments());
-        Self(Arc::new(Inner {
-            registry,
-            counters: HashMap::new(),
-            histograms: HashMap::new(),
-            full: HashMap::new(),
-            overflow: OnceLock::new(),
-            refused,
-            admission: Mutex::new(Admission::new()),
-        }))
+        Self(Arc::new(Inner::new(registry)))
     }
 
     /// The number of names, of counters and of histograms, that get a service each. The default is 256.
@@ -173,6 +148,38 @@ impl Recorder {
         self
     }
 
+    /// The buckets of the family of a histogram's own name, as [`ServiceBuilder::buckets`] has them for an event.
+    /// To be called before the histogram is used.
+    ///
+    /// ```
+    /// use tickring::{Registry, metrics::Recorder};
+    ///
+    /// let recorder = Recorder::new(Registry::new()).buckets("job_seconds", [0.01, 0.1, 1.0]).unwrap();
+    /// assert!(recorder.buckets("job_seconds", [0.3]).is_err(), "timers don't count by 0.3 s");
+    /// ```
+    ///
+    /// [`ServiceBuilder::buckets`]: crate::ServiceBuilder::buckets
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::BadBuckets`], which lists the bounds that there are.
+    pub fn buckets(
+        self,
+        histogram: impl Into<String>,
+        seconds: impl IntoIterator<Item = f64>,
+    ) -> Result<Self, ServiceError> {
+        let histogram = histogram.into();
+        let sound = |bounds: Vec<_>| fault_of_buckets(&bounds).map_or(Ok(bounds), Err);
+        match bounds_of(seconds).and_then(sound) {
+            Ok(bounds) => drop(self.0.admission().buckets.insert(histogram, bounds)),
+            Err(why) => {
+                let event = admission::EVENT.into();
+                return Err(ServiceError::BadBuckets { service: histogram, event, why });
+            }
+        }
+        Ok(self)
+    }
+
     /// What can't be recorded here, each name with how often it was asked for. After 256 names further ones are
     /// counted as `other`. `/metrics` shows the sums by kind as `tickring_refused_metrics_total`.
     ///
@@ -206,115 +213,9 @@ impl Recorder {
     }
 }
 
-impl Inner {
-    fn admission(&self) -> std::sync::MutexGuard<'_, Admission> {
-        self.admission.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn counter(&self, key: &Key) -> Counter {
-        if let Some(counted) = self.counters.pin().get(key) {
-            return Counter::from_arc(Arc::clone(counted));
-        }
-        if let Some(overflow) = self.full.pin().get(key.name()) {
-            return Counter::from_arc(Arc::clone(overflow));
-        }
-        self.admit(key)
-    }
-
-    /// What counts for counters past the cap. The first call registers it.
-    fn overflow(&self) -> Counter {
-        let overflow = self.overflow.get_or_init(|| {
-            let meter = self.registry.admit_meter(OVERFLOW_SERVICE, OVERFLOW).ok()?;
-            Some(Arc::new(Overflow(meter)))
-        });
-        overflow
-            .as_ref()
-            .map_or_else(Counter::noop, |overflow| Counter::from_arc(Arc::clone(overflow)))
-    }
-
-    /// The counter of a key that has none yet. What there is to say is said without the lock: whoever hears it
-    /// may count.
-    #[cold]
-    fn admit(&self, key: &Key) -> Counter {
-        let mut fault = None;
-        let admitted = self.find_counter(key, &mut fault);
-        refused::say_unnamed(key.name(), fault);
-        admitted.unwrap_or_else(|| {
-            self.refused.count(InstrumentKind::Counter, key.name(), Why::Taken);
-            Counter::noop()
-        })
-    }
-
-    fn find_counter(&self, key: &Key, fault: &mut Option<String>) -> Option<Counter> {
-        let mut admission = self.admission();
-        let counters = self.counters.pin();
-        // Another thread may have been here first.
-        if let Some(counted) = counters.get(key) {
-            return Some(Counter::from_arc(Arc::clone(counted)));
-        }
-        let Some((known, max)) = admission.counter(key.name(), &self.registry) else {
-            return Some(self.overflow());
-        };
-        *fault = known.fault.take();
-        Some(match known.find(key, &self.registry, max)? {
-            Found { meter, past_cap: true, full, .. } => {
-                let overflow = Arc::new(Overflow(meter));
-                if full {
-                    self.full.pin().insert(key.name().into(), Arc::clone(&overflow));
-                }
-                Counter::from_arc(overflow)
-            }
-            Found { meter, raising, .. } => {
-                let counted = Arc::new(Counted { meter, raising });
-                counters.insert(key.clone(), Arc::clone(&counted));
-                Counter::from_arc(counted)
-            }
-        })
-    }
-
-    fn histogram(&self, key: &Key) -> Histogram {
-        if let Some(timed) = self.histograms.pin().get(key) {
-            return Histogram::from_arc(Arc::clone(timed));
-        }
-        self.admit_histogram(key)
-    }
-
-    /// As [`admit`](Self::admit).
-    #[cold]
-    fn admit_histogram(&self, key: &Key) -> Histogram {
-        let mut fault = None;
-        let admitted = self.find_histogram(key, &mut fault);
-        refused::say_unnamed(key.name(), fault);
-        admitted.unwrap_or_else(|why| {
-            self.refused.count(InstrumentKind::Histogram, key.name(), why);
-            Histogram::noop()
-        })
-    }
-
-    fn find_histogram(&self, key: &Key, fault: &mut Option<String>) -> Result<Histogram, Why> {
-        let mut admission = self.admission();
-        let scale = admission.described.seconds_of(key.name()).ok_or(Why::NoDuration)?;
-        let found = admission.histogram(key.name(), &self.registry).ok_or(Why::PastCap)?;
-        let (known, max) = found;
-        *fault = known.fault.take();
-        match known.find(key, &self.registry, max) {
-            Some(Found { timer: Some(timer), past_cap, .. }) => {
-                let found = Arc::new(Timed { timer, scale });
-                if !past_cap {
-                    self.histograms.pin().insert(key.clone(), Arc::clone(&found));
-                }
-                Ok(Histogram::from_arc(found))
-            }
-            _ => Err(Why::Taken),
-        }
-    }
-}
-
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder")
-            .field("counters", &self.0.counters.pin().len())
-            .finish_non_exhaustive()
+        f.debug_struct("Recorder").field("counters", &self.0.counters()).finish_non_exhaustive()
     }
 }
 

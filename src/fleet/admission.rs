@@ -1,6 +1,8 @@
 //! How an event is admitted to a service that does not describe it.
 
 use std::sync::Arc;
+#[cfg(feature = "metrics")]
+use std::time::Duration;
 
 use super::{Registry, Service, ServiceBuilder, ServiceError};
 #[cfg(any(feature = "metrics", feature = "tower"))]
@@ -57,8 +59,17 @@ pub(crate) struct Labelled<'a> {
     pub(crate) keys: &'a [String],
     pub(crate) label_sets: usize,
     pub(crate) timed: bool,
-    /// The family that it is exported as, and its help text.
-    pub(crate) exported: Option<(&'a str, Option<&'a str>)>,
+    pub(crate) exported: Option<ExportedAs<'a>>,
+}
+
+/// The family that an event is exported as.
+#[cfg(feature = "metrics")]
+#[derive(Clone, Copy)]
+pub(crate) struct ExportedAs<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) help: Option<&'a str>,
+    /// Of a timed event; `None` for all that there are.
+    pub(crate) buckets: Option<&'a [Duration]>,
 }
 
 impl Default for AutoRegister {

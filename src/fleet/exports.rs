@@ -151,8 +151,17 @@ pub(crate) fn fault_of_name(name: &str) -> Option<String> {
     Some(format!("samples of other metrics end with {suffix}"))
 }
 
+/// Bounds in seconds as times, or why they can't be.
+pub(crate) fn bounds_of(seconds: impl IntoIterator<Item = f64>) -> Result<Vec<Duration>, String> {
+    let bound = |seconds| {
+        let wrong = |_| format!("{seconds} is no time: they are seconds above zero");
+        Duration::try_from_secs_f64(seconds).map_err(wrong)
+    };
+    seconds.into_iter().map(bound).collect()
+}
+
 /// Why these can't be the buckets of a timed event.
-fn fault_of_buckets(bounds: &[Duration]) -> Option<String> {
+pub(crate) fn fault_of_buckets(bounds: &[Duration]) -> Option<String> {
     if bounds.is_empty() {
         return Some("there are none: leave them out for all that there are".into());
     }

@@ -46,7 +46,7 @@ mod written;
 
 pub use self::admission::AutoRegister;
 #[cfg(feature = "metrics")]
-pub(crate) use self::admission::Labelled;
+pub(crate) use self::admission::{ExportedAs, Labelled};
 pub use self::builder::ServiceBuilder;
 pub use self::catalogue::catalogue;
 #[cfg(feature = "http")]
@@ -65,7 +65,7 @@ pub use self::event_rate::{EventFigures, EventRate, Figures, SeriesFigures, Time
 #[cfg(feature = "http")]
 pub(crate) use self::exports::Exported;
 #[cfg(feature = "metrics")]
-pub(crate) use self::exports::fault_of_name;
+pub(crate) use self::exports::{bounds_of, fault_of_buckets, fault_of_name};
 #[cfg(any(feature = "http", feature = "metrics", feature = "statsd", feature = "tower"))]
 pub(crate) use self::family::Children;
 #[cfg(feature = "http")]

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap as Map;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ::metrics::{Key, Unit};
 
 use super::described::{Described, family_name};
 use super::names::Names;
 use crate::engine::{Meter, MeterHandle, TimerHandle};
-use crate::fleet::{Children, Labelled, Naming, OTHER, Registry};
+use crate::fleet::{Children, ExportedAs, Labelled, Naming, OTHER, Registry};
 
 /// The service of counters past the cap.
 pub(super) const OVERFLOW_SERVICE: &str = "metrics-overflow";
 /// The one event of a service that is registered here.
-const EVENT: &str = "event";
+pub(super) const EVENT: &str = "event";
 
 /// What the counters and histograms that were asked for are registered as.
 pub(super) struct Admission {
@@ -25,6 +26,8 @@ pub(super) struct Admission {
     pub(super) max_label_sets: usize,
     /// Whether they are exported as families of their own names.
     pub(super) exports: bool,
+    /// The buckets of histograms that have not all.
+    pub(super) buckets: Map<String, Vec<Duration>>,
 }
 
 /// The service of a counter or of a histogram.
@@ -33,6 +36,7 @@ pub(super) struct Metric {
     /// The family that it is exported as, and its help text.
     family_name: Option<String>,
     help: Option<String>,
+    buckets: Option<Vec<Duration>>,
     /// Why it can't be exported under its name. Whoever has it says so.
     pub(super) fault: Option<String>,
     timed: bool,
@@ -80,6 +84,7 @@ impl Admission {
             max_counters: 256,
             max_label_sets: 64,
             exports: true,
+            buckets: Map::new(),
         }
     }
 
@@ -165,6 +170,7 @@ impl Admission {
             service,
             family_name,
             fault,
+            buckets: self.buckets.get(name).filter(|_| timed).cloned(),
             help: self.described.help(name, timed).map(str::to_owned),
             timed,
             names: Names::default(),
@@ -201,7 +207,9 @@ impl Metric {
 
     /// Registers the event with the keys and the help text that there are now.
     fn register(&mut self, registry: &Registry, cap: usize) -> Option<()> {
-        let exported = self.family_name.as_deref().map(|name| (name, self.help.as_deref()));
+        let (help, buckets) = (self.help.as_deref(), self.buckets.as_deref());
+        let exported = self.family_name.as_deref();
+        let exported = exported.map(|name| ExportedAs { name, help, buckets });
         let keys = &self.names.shown;
         let labels = Labelled { keys, label_sets: cap, timed: self.timed, exported };
         let service = registry.admit_labelled(&self.service, EVENT, &labels).ok()?;

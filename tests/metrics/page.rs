@@ -149,3 +149,30 @@ fn own_names_can_be_left_out() {
     assert!(!page.contains("\njobs_total") && !page.contains("Jobs."), "{page}");
     assert_has(&page, &[r#"tickring_events_total{service="jobs_total",event="event"} 1"#]);
 }
+
+#[test]
+fn histograms_have_the_buckets_that_were_chosen() {
+    let (registry, recorder) = recorder();
+    let recorder = recorder.buckets("latency", [0.01, 0.1]).unwrap();
+    let error = recorder.clone().buckets("other", [0.1, 0.01]).unwrap_err().to_string();
+    assert!(error.contains("\"other\": 0.01 s comes after 0.1 s"), "{error}");
+    with_local_recorder(&recorder, || {
+        describe_histogram!("latency", Unit::Milliseconds, "Chosen.");
+        histogram!("latency", "k" => "v").record(20);
+        // They stay when keys and texts come later.
+        histogram!("latency", "k" => "v", "l" => "w").record(20);
+        describe_histogram!("latency", "Described again.");
+        // A counter of this name has none.
+        counter!("latency").increment(1);
+    });
+    let page = page(&registry);
+    assert_eq!(page.matches("\nlatency_seconds_bucket{").count(), 2 * 3, "{page}");
+    assert_has(
+        &page,
+        &[
+            r#"latency_seconds_bucket{service="latency",k="v",le="0.1"} 1"#,
+            "# HELP latency_seconds Described again.",
+            r#"latency_total{service="latency_counter"} 1"#,
+        ],
+    );
+}

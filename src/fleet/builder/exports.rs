@@ -1,9 +1,10 @@
 //! What is said of an event that is exported as a family of its own.
 
-use std::time::Duration;
-
 use super::ServiceBuilder;
+#[cfg(feature = "metrics")]
+use crate::fleet::ExportedAs;
 use crate::fleet::ServiceError;
+use crate::fleet::exports::bounds_of;
 
 impl ServiceBuilder {
     /// Exports the event that was added last as a family of its own in `/metrics`, so that existing dashboards
@@ -89,33 +90,31 @@ impl ServiceBuilder {
     /// ```
     pub fn buckets(mut self, seconds: impl IntoIterator<Item = f64>) -> Self {
         let event = self.last_event();
-        let bounds = seconds.into_iter().map(|bound| {
-            Duration::try_from_secs_f64(bound).map_err(|_| ServiceError::BadBuckets {
-                service: self.spec.name.clone(),
-                event: event.clone(),
-                why: format!("{bound} is no time: they are seconds above zero"),
-            })
-        });
-        match bounds.collect() {
+        match bounds_of(seconds) {
             Ok(bounds) => drop(self.spec.buckets.insert(event, bounds)),
-            Err(fault) => drop(self.fault.get_or_insert(fault)),
+            Err(why) => {
+                let service = self.spec.name.clone();
+                self.fault.get_or_insert(ServiceError::BadBuckets { service, event, why });
+            }
         }
         self
     }
 
-    /// Exports an event under a name, with a help text; nothing changes without a name.
+    /// Exports an event as a family; nothing changes without one.
     #[cfg(feature = "metrics")]
     pub(in crate::fleet) fn export_of(
         mut self,
         event: &str,
-        exported: Option<(&str, Option<&str>)>,
+        exported: Option<ExportedAs<'_>>,
     ) -> Self {
-        if let Some((name, help)) = exported {
-            self.spec.exported_as.insert(event.into(), name.into());
-            match help {
-                Some(help) => drop(self.spec.help.insert(event.into(), help.into())),
-                None => drop(self.spec.help.remove(event)),
-            }
+        let Some(ExportedAs { name, help, buckets }) = exported else { return self };
+        self.spec.exported_as.insert(event.into(), name.into());
+        match help {
+            Some(help) => drop(self.spec.help.insert(event.into(), help.into())),
+            None => drop(self.spec.help.remove(event)),
+        }
+        if let Some(buckets) = buckets {
+            self.spec.buckets.insert(event.into(), buckets.into());
         }
         self
     }
