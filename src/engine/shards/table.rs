@@ -45,6 +45,9 @@ struct Entry {
     found: Lookup,
 }
 
+// What the guide says of many meters: at most four places for an entry.
+const _: () = assert!(size_of::<Entry>() == 24 || size_of::<usize>() < 8);
+
 const FREE: Entry = Entry { key: NO_METER, found: Lookup::CapReached { at: Tick(0) } };
 
 /// See the [module](self).
