@@ -104,3 +104,27 @@ impl Display for Short {
         write!(f, "{:.digits$?}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_four_digits_at_most() {
+        for (nanos, shown) in [
+            (0, "0ns"),
+            (999, "999ns"),
+            (1_234, "1.234µs"),
+            (12_346, "12.35µs"),
+            (123_460, "123.5µs"),
+            (1_234_567, "1.235ms"),
+            (999_400_000, "999.4ms"),
+            (1_234_567_890, "1.235s"),
+            (12_345_678_901, "12.35s"),
+            (123_456_789_012, "123.5s"),
+            (12_345_678_901_234, "12346s"),
+        ] {
+            assert_eq!(Short(Duration::from_nanos(nanos)).to_string(), shown);
+        }
+    }
+}
