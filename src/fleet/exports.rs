@@ -102,8 +102,16 @@ impl ServiceSpec {
 }
 
 impl Services {
+    /// Checks that a service can be added.
+    pub(super) fn check_new(&self, service: &Service) -> Result<(), RegistryError> {
+        if self.get(service.name()).is_some() {
+            return Err(RegistryError::DuplicateService { name: service.name().into() });
+        }
+        self.check_exports(service)
+    }
+
     /// Checks that no other service exports an event under the same name as another kind.
-    pub(super) fn check_exports(&self, service: &Service) -> Result<(), RegistryError> {
+    fn check_exports(&self, service: &Service) -> Result<(), RegistryError> {
         let others = || self.iter().filter(|other| other.name() != service.name());
         for new in service.spec().exported() {
             let is_other_kind =

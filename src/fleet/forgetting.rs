@@ -169,7 +169,7 @@ impl Registry {
             if known.events().iter().any(|event| !event.is_admitted()) {
                 return Err(NotForgotten::Described { service: service.into() });
             }
-            drop(services.take(service));
+            services.let_go(service);
             Ok(())
         })
     }

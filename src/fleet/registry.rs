@@ -71,13 +71,12 @@ impl Registry {
     /// If there is a service of the same name, or one that [exports](ServiceBuilder::exported_as) an event under
     /// the same name as another kind.
     pub fn register(&self, service: Service) -> Result<Arc<Service>, RegistryError> {
-        self.change(|services| {
-            if services.get(service.name()).is_some() {
-                return Err(RegistryError::DuplicateService { name: service.name().into() });
-            }
-            services.check_exports(&service)?;
-            Ok(services.put(service))
-        })
+        let registered = self.change(|services| match services.check_new(&service) {
+            Ok(()) => Ok(services.put(service)),
+            Err(error) => Err(Box::new((error, service))),
+        });
+        // A service that is refused is dropped here, without the lock.
+        registered.map_err(|refused| refused.0)
     }
 
     /// Replaces the service of the same name, or adds the service if there is none.
@@ -146,7 +145,11 @@ impl Registry {
     ) -> Result<Arc<Service>, E> {
         let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let service = describe(&services)?;
-        Ok(Arc::make_mut(&mut services).put(service))
+        let services_now = Arc::make_mut(&mut services);
+        let (service, gone) = (services_now.put(service), services_now.take_gone());
+        drop(services);
+        drop(gone);
+        Ok(service)
     }
 
     /// Replaces the service of this name by what `revise` makes of it, or removes it if that is
@@ -156,7 +159,7 @@ impl Registry {
             let Some(known) = services.get(name) else { return };
             match revise(known) {
                 Some(service) => drop(services.put(service)),
-                None => drop(services.take(name)),
+                None => services.let_go(name),
             }
         });
     }
@@ -232,15 +235,22 @@ impl Registry {
         self.change(Services::refused_instruments)
     }
 
-    /// Makes the change on a copy if somebody still holds the services of before.
+    /// Makes the change on a copy if somebody still holds the services of before. Services that go are dropped
+    /// without the lock.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Services) -> T) -> T {
         let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        change(Arc::make_mut(&mut services))
+        let services_now = Arc::make_mut(&mut services);
+        let (changed, gone) = (change(services_now), services_now.take_gone());
+        drop(services);
+        drop(gone);
+        changed
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn service(name: &str) -> Service {
@@ -289,6 +299,36 @@ mod tests {
         registry.register(service("b")).unwrap();
         let names: Vec<_> = registry.services().iter().map(|s| s.name().to_owned()).collect();
         assert_eq!(names, ["a", "b"]);
+    }
+
+    /// The source of a service may hold a value whose destructor asks the registry.
+    #[test]
+    fn services_that_go_are_dropped_without_the_lock() {
+        struct Asking(Registry, Arc<AtomicUsize>);
+        impl Drop for Asking {
+            fn drop(&mut self) {
+                let is_free = self.0.0.try_read().is_ok();
+                self.1.fetch_add(usize::from(is_free), Ordering::Relaxed);
+            }
+        }
+        let (registry, found_free) = (Registry::new(), Arc::new(AtomicUsize::new(0)));
+        let asking = || {
+            let value = Asking(registry.clone(), Arc::clone(&found_free));
+            let source = move || {
+                let _held = &value;
+                Err("on purpose".into())
+            };
+            Service::builder("a").source("event", source).build().unwrap()
+        };
+        registry.register(asking()).unwrap();
+        registry.register(asking()).unwrap_err();
+        assert_eq!(found_free.load(Ordering::Relaxed), 1, "refused");
+        registry.replace(asking());
+        assert_eq!(found_free.load(Ordering::Relaxed), 2, "replaced");
+        registry.update(|_| Ok::<_, ()>(asking())).unwrap();
+        assert_eq!(found_free.load(Ordering::Relaxed), 3, "updated");
+        registry.revise("a", |_| None);
+        assert_eq!(found_free.load(Ordering::Relaxed), 4, "let go");
     }
 
     #[test]

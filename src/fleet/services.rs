@@ -17,6 +17,8 @@ pub struct Services {
     earlier: HashMap<String, Arc<Service>>,
     /// The names of services that nobody may register on first sight.
     reserved: HashSet<String>,
+    /// Services that have gone since the lock was taken. Whoever gives it back drops them after it.
+    gone: Vec<Arc<Service>>,
     /// What facades that record here couldn't record.
     #[cfg(any(feature = "http", feature = "metrics"))]
     refused: Option<Arc<RefusedInstruments>>,
@@ -62,7 +64,7 @@ impl Services {
 
     /// Sets what [`earlier`](Self::earlier) returns for the name of this service.
     pub(super) fn keep(&mut self, service: Arc<Service>) {
-        self.earlier.insert(service.name().into(), service);
+        self.gone.extend(self.earlier.insert(service.name().into(), service));
     }
 
     /// Where refusals of a facade are counted, made now if need be.
@@ -85,12 +87,23 @@ impl Services {
     /// The same of a service that has been settled under this lock.
     pub(super) fn put_settled(&mut self, service: Arc<Service>) -> Arc<Service> {
         if let Some(&index) = self.by_name.get(service.name()) {
-            self.in_order[index] = Arc::clone(&service);
+            self.gone.push(std::mem::replace(&mut self.in_order[index], Arc::clone(&service)));
         } else {
             self.by_name.insert(service.name().into(), self.in_order.len());
             self.in_order.push(Arc::clone(&service));
         }
         service
+    }
+
+    /// What is to be dropped without the lock: the source of a service can have a destructor that asks the
+    /// registry.
+    pub(super) fn take_gone(&mut self) -> Vec<Arc<Service>> {
+        std::mem::take(&mut self.gone)
+    }
+
+    pub(super) fn let_go(&mut self, name: &str) {
+        let gone = self.take(name);
+        self.gone.extend(gone);
     }
 
     pub(super) fn take(&mut self, name: &str) -> Option<Arc<Service>> {
