@@ -172,12 +172,12 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Those of [`meter`](Self::meter), and [`ServiceError::LabelCount`] if the event has another number of
-    /// labels, or none.
+    /// Those of [`meter`](Self::meter); [`ServiceError::LabelCount`] if the event has another number of
+    /// labels, or none; [`ServiceError::BadLabel`] if another service that [continues](ServiceBuilder::continuing)
+    /// the same one was registered first, with another label in its place.
     pub fn family<const N: usize>(&self, event: &str) -> Result<Family<N>, ServiceError> {
         self.meter(event)?;
-        self.settle_in_use();
-        let family = self.event(event).and_then(EventKind::children);
+        let family = self.children_in_use(event)?;
         let fits = |_: &&Arc<Children>| self.spec.labels.get(event).map_or(0, Vec::len) == N;
         match family.filter(fits) {
             Some(family) => Ok(Family(Arc::clone(family))),
@@ -208,8 +208,7 @@ impl Service {
     #[cfg(feature = "tower")]
     pub(crate) fn children(&self, event: &str) -> Result<Option<&Arc<Children>>, ServiceError> {
         self.meter(event)?;
-        self.settle_in_use();
-        Ok(self.event(event).and_then(EventKind::children))
+        self.children_in_use(event)
     }
 
     /// Retires the children of labelled events that were idle for long enough and that nobody holds; see
@@ -233,12 +232,34 @@ impl Service {
         let _ = self.settled.set(());
     }
 
-    /// The same of a service that is used without a registry.
+    /// The children of an event, whose first keys are those of the spec.
+    fn children_in_use(&self, event: &str) -> Result<Option<&Arc<Children>>, ServiceError> {
+        self.settle_in_use();
+        let Some(family) = self.event(event).and_then(EventKind::children) else { return Ok(None) };
+        let keys = family.keys();
+        let declared = self.spec.labels.get(event).into_iter().flatten();
+        match declared.zip(keys.iter()).find(|(label, key)| ***label != ***key) {
+            None => Ok(Some(family)),
+            // Its columns are those of another service until this one is put.
+            Some((label, key)) => Err(ServiceError::BadLabel {
+                service: self.spec.name.clone(),
+                event: event.into(),
+                label: label.clone(),
+                why: format!(
+                    "a service with {key:?} in its place was registered meanwhile: register this one first"
+                ),
+            }),
+        }
+    }
+
+    /// The same as [`settle`](Self::settle), of a service that is used without a registry.
     fn settle_in_use(&self) {
         self.settled.get_or_init(|| {
             for event in &self.events {
                 let declared = self.spec.declared(&event.name);
-                if let (Some(family), Some(declared)) = (event.children(), declared) {
+                if let (Some(family), Some(declared)) = (event.children(), declared)
+                    && family.fits(declared.keys)
+                {
                     family.change(declared, event.timer());
                 }
             }

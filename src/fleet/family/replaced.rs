@@ -86,6 +86,24 @@ fn builds_that_race_have_one_timer() {
     assert_eq!(both.snapshot().since_start().count(), 2);
 }
 
+/// Its second column would be another label of the one that was put.
+#[test]
+fn build_that_lost_a_race_waits_to_be_put() {
+    let (registry, shop) = registered(&["route"]);
+    let method = described(&["route", "method"]).continuing(&shop).build().unwrap();
+    let status = described(&["route", "status"]).label_sets(0).continuing(&shop).build().unwrap();
+    let now = registry.replace(method);
+    let error = status.family::<2>("order").unwrap_err().to_string();
+    assert!(
+        error.starts_with("bad label \"status\" of event \"order\" of service \"shop\": "),
+        "{error}"
+    );
+    // Nor has the try changed the other's cap.
+    now.family("order").unwrap().record(["/a", "GET"]);
+    assert_eq!(now.family::<2>("order").unwrap().series()[1].labels[1].1, "GET");
+    registry.replace(status).family::<2>("order").unwrap();
+}
+
 /// Without a registry, the first use of a family counts as putting the service.
 #[test]
 fn service_without_a_registry_has_its_labels() {
