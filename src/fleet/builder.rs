@@ -44,6 +44,8 @@ pub struct ServiceBuilder {
     /// Those of the events that are registered on first sight.
     admitted: HashSet<String>,
     keep_admitted: bool,
+    /// The event that was added last, or given its figures.
+    last: String,
     /// The first thing that is wrong, and that the spec can't hold.
     fault: Option<ServiceError>,
 }
@@ -51,6 +53,7 @@ pub struct ServiceBuilder {
 impl From<ServiceSpec> for ServiceBuilder {
     fn from(spec: ServiceSpec) -> Self {
         Self {
+            last: spec.events.last().cloned().unwrap_or_default(),
             spec,
             clock: Clock::System,
             given: HashMap::new(),
@@ -96,7 +99,8 @@ impl ServiceBuilder {
 
     /// Adds a kind of event to count.
     pub fn event(mut self, name: impl Into<String>) -> Self {
-        self.spec.events.push(name.into());
+        self.last = name.into();
+        self.spec.events.push(self.last.clone());
         self
     }
 
@@ -110,12 +114,13 @@ impl ServiceBuilder {
 
     /// Without one, `build` refuses the empty name.
     fn last_event(&self) -> String {
-        self.spec.events.last().cloned().unwrap_or_default()
+        self.last.clone()
     }
 
     /// Adds a kind of event that a meter of one's own counts: a static one, or one in an [`Arc`].
     /// What it has counted before belongs to the service, whose uptime then begins with the meter's
-    /// first use, if both have the same clock. An event that is described already gets this meter.
+    /// first use, if both have the same clock. An event that is described already gets this meter, and counts as
+    /// the one that was added last.
     ///
     /// Two services may have the same meter: both show its events, and a sum over services counts
     /// them twice.
@@ -164,7 +169,11 @@ impl ServiceBuilder {
     /// An event that is given figures twice is there twice, which `build` refuses.
     fn given(mut self, event: String, figures: FiguresFrom) -> Self {
         let first = self.given.insert(event.clone(), figures).is_none();
-        if first && self.spec.events.contains(&event) { self } else { self.event(event) }
+        if first && self.spec.events.contains(&event) {
+            self.last = event;
+            return self;
+        }
+        self.event(event)
     }
 
     /// Adds a kind of event whose figures `source` returns: a snapshot of a meter that exists
@@ -188,9 +197,8 @@ impl ServiceBuilder {
         F: Fn() -> Result<Snapshot, Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
     {
         let event = event.into();
-        self.spec.events.push(event.clone());
-        self.given.insert(event, FiguresFrom::Source(Source::new(source)));
-        self
+        self.given.insert(event.clone(), FiguresFrom::Source(Source::new(source)));
+        self.event(event)
     }
 
     /// The clock of the service and its meters. The default is the system's.

@@ -154,3 +154,14 @@ fn given_meter_keeps_its_label_sets() {
     held.record();
     assert_eq!(second.snapshot().unwrap().total(), 9);
 }
+
+/// It was described first, and another one after it.
+#[test]
+fn what_follows_a_meter_is_said_of_its_event() {
+    let builder = Service::builder("s").event("first").event("second");
+    let builder = builder.meter("first", Arc::new(Meter::new())).labels(["key"]);
+    let service = builder.exported_as("own").build().unwrap();
+    assert!(service.spec().labels.keys().eq(["first"]));
+    assert!(service.spec().exported_as.keys().eq(["first"]));
+    assert_eq!(service.spec().events, ["first", "second"]);
+}
