@@ -72,6 +72,8 @@ pub(crate) use self::family::Children;
 pub(crate) use self::family::LabelSet;
 #[cfg(any(feature = "metrics", feature = "statsd"))]
 pub(crate) use self::family::OTHER;
+#[cfg(feature = "tower")]
+pub(crate) use self::family::VALUE_MAX;
 pub use self::family::{Family, Series, TimedFamily};
 #[cfg(feature = "statsd")]
 pub(crate) use self::family::{KEYS_MAX, Keys};

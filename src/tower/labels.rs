@@ -10,7 +10,7 @@ use super::kind::{Answer, Kind};
 use super::outcome::{OUTCOMES, Outcome};
 use super::pattern::RoutePattern;
 use crate::engine::{Clock, Moment};
-use crate::fleet::{Children, Service, ServiceError};
+use crate::fleet::{Children, Service, ServiceError, VALUE_MAX};
 
 /// The most patterns that a layer tells apart. Routers have fewer; a function that makes values of what
 /// clients send has no bound of its own.
@@ -125,8 +125,8 @@ impl Labels {
         if let Some(known) = routes.get(route) {
             return Arc::clone(known);
         }
-        // Threads that come at the same time may each add one past the limit.
-        if routes.len() >= ROUTES_MAX {
+        // No label has a longer value. Threads that come at the same time may each add one past the limit.
+        if route.len() > VALUE_MAX || routes.len() >= ROUTES_MAX {
             return Arc::clone(&self.other);
         }
         let new: Arc<str> = Arc::from(route);

@@ -266,3 +266,15 @@ fn known_labels_allocate_nothing() {
     assert_eq!(allocated.count_total, 0, "{allocated:?}");
     assert_eq!(labelled.series(), expected([("/items/{id} GET 200", 2)]));
 }
+
+/// No label has such a value, so a layer need not keep it.
+#[tokio::test]
+async fn route_past_the_longest_value_is_not_kept() {
+    let long: &'static str = "x".repeat(1025).leak();
+    let fixture = Labelled::new(&["route", "method"], false);
+    for _ in 0..2 {
+        fixture.visit("GET", Some(long), 200).await;
+    }
+    fixture.visit("GET", Some("/"), 200).await;
+    assert_eq!(fixture.series(), [("other GET".into(), 2), ("/ GET".into(), 1)]);
+}

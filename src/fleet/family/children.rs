@@ -17,7 +17,7 @@ use crate::fleet::target::TargetRef;
 type Index = papaya::HashMap<Values, Arc<Child>, foldhash::fast::RandomState>;
 
 /// The longest value of a label in bytes. A set with a longer one counts as past the cap.
-const VALUE_MAX: usize = 1024;
+pub(crate) const VALUE_MAX: usize = 1024;
 
 /// A meter, and perhaps a timer, of one set of values.
 pub(crate) struct Child {

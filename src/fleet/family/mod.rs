@@ -73,6 +73,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 pub(crate) use self::children::Children;
+#[cfg(feature = "tower")]
+pub(crate) use self::children::VALUE_MAX;
 #[cfg(feature = "statsd")]
 pub(crate) use self::keys::KEYS_MAX;
 #[cfg(any(feature = "metrics", feature = "statsd"))]
