@@ -224,6 +224,14 @@ mod tests {
         assert!(same(TimerHandle::from(timer.clone()).into(), timer.meter()));
     }
 
+    #[cfg(feature = "service")]
+    #[test]
+    fn a_handle_is_no_other_meter() {
+        let (meter, other) = (Arc::new(Meter::new()), Meter::new());
+        let handle = MeterHandle::from(Arc::clone(&meter));
+        assert!(handle.is(&meter) && !handle.is(&other));
+    }
+
     #[test]
     fn a_handle_keeps_its_meter_alive() {
         let meter = MeterHandle::from(TimerHandle::from(Arc::new(Timer::new())));

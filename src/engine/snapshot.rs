@@ -287,3 +287,16 @@ pub(crate) fn age(last: Tick, now: Moment) -> Duration {
 pub(crate) fn to_f64(count: u64) -> f64 {
     count as f64
 }
+
+#[cfg(all(test, feature = "service"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_without_events_has_its_times() {
+        let now = Moment::since_origin(Duration::from_millis(7_250));
+        let empty = Snapshot::without_events(now, Duration::from_secs(3));
+        assert_eq!((empty.uptime(), empty.passed), (Duration::from_secs(3), 250_000_000));
+        assert_eq!((empty.total(), empty.last_event_age()), (0, None));
+    }
+}
