@@ -41,3 +41,28 @@ fn a_sample_of_the_allocator_is_in_no_window() {
     timer.record(LONG);
     assert_eq!(figures(&timer), (1, 2, 2));
 }
+
+/// Writers may have replaced seconds of the meter, or a step of the durations.
+#[test]
+fn an_overtaken_timer_has_no_snapshot() {
+    let clock = ManualClock::new();
+    let timer = Timer::with_clock(clock.clone());
+    timer.record(LONG);
+    for (now, later) in [(0, 4), (4, 5), (4, 9)] {
+        clock.set(Duration::from_secs(later));
+        let now = Moment::since_origin(Duration::from_secs(now));
+        assert!(timer.snapshot_at(now).is_none(), "{later}");
+    }
+    let now = Moment::since_origin(Duration::from_secs(7));
+    assert!(timer.snapshot_at(now).is_some(), "two seconds are not too many within a step");
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn figures_since_the_start_can_be_had_alone() {
+    let timer = timer();
+    timer.record(LONG);
+    timer.record(LONG);
+    let since_start = timer.since_start();
+    assert_eq!((since_start.count(), since_start.max()), (2, Some(LONG)));
+}
