@@ -332,6 +332,29 @@ def test_the_servers_figures_where_they_can_be_had():
         tickring.asgi.Endpoints(metrics, "127.0.0.1:8003")
 
 
+@pytest.mark.parametrize("answer", [
+    b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", b"no HTTP\r\n\r\n"])
+def test_a_server_that_breaks_off_has_no_figures(answer):
+    import socket
+    import threading
+
+    def serve():
+        there = listener.accept()[0]
+        there.recv(4096)
+        there.sendall(answer)
+        there.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        endpoints = tickring.asgi.Endpoints(
+            tickring.APIMetrics(), "http://127.0.0.1:%d" % listener.getsockname()[1])
+        head, sent = call(endpoints, {"path": "/api/v1/event-rate"})
+        thread.join()
+    assert json.loads(sent["body"])["total_events"] == 0
+    assert dict(head["headers"])[b"tickring-figures"] == b"process"
+
+
 def test_it_is_an_application_of_its_own():
     endpoints = tickring.asgi.Endpoints(tickring.SportsMetrics())
     assert [m["type"] for m in call(endpoints, {"type": "lifespan"}, [

@@ -7,6 +7,7 @@ without adding to it.
 
 from __future__ import annotations
 
+import http.client
 import logging
 import time
 import urllib.error
@@ -158,7 +159,8 @@ class Server:
                 headers = [("content-type", answered.headers["content-type"]),
                            ("cache-control", "no-store"), (WHOSE, "server")]
                 return answered.status, headers, answered.read()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            # The last of these is an answer that breaks off, or none of HTTP's.
             self._pause_until = time.monotonic() + SERVER_PAUSE
             _LOG.warning("the figures are this process's own: %s: %s", self._url, error)
             return None
