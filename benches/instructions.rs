@@ -47,6 +47,10 @@ fn main() {
             (0..times).for_each(|_| black_box(&full).record());
             drop(all);
         }
+        "compact" => {
+            let compact = Meter::compact_with_clock(clock.clone());
+            (0..times).for_each(|_| black_box(&compact).record());
+        }
         "in_turn" => {
             let meters: Vec<_> = (0..1000).map(|_| Meter::with_clock(clock.clone())).collect();
             meters.iter().for_each(Meter::record);

@@ -195,6 +195,9 @@ impl Meter {
         if let Some(shard) = thread::cached_beside(key) {
             return shard.ring().add(tick, n);
         }
+        if self.roster.is_compact() {
+            return self.record_first(n);
+        }
         match thread::found(key) {
             Some(Lookup::Owned(shard, _)) => shard.ring().add(tick, n),
             Some(Lookup::CapReached { at }) if at == tick && n > 0 => {
@@ -204,7 +207,8 @@ impl Meter {
         }
     }
 
-    /// The thread's first record on this meter, or its first in a second if all shards are taken.
+    /// The thread's first record on this meter, its first in a second if all shards are taken, or any
+    /// on a compact meter.
     #[cold]
     #[inline(never)]
     fn record_first(&self, n: u64) {

@@ -31,10 +31,11 @@ impl Lookup {
         }
     }
 
-    fn is_in_force(self) -> bool {
+    fn is_in_force(self, now: Tick) -> bool {
         match self {
             Self::Owned(shard, token) => shard.is_owned_by(token),
-            Self::CapReached { .. } => false,
+            // Else a thread past the cap of some meters would look for a shard at each record.
+            Self::CapReached { at } => at == now,
         }
     }
 }
@@ -81,9 +82,9 @@ impl Table {
     }
 
     /// Keeps what was found for this key, in place of what was found for it before.
-    pub(super) fn put(&mut self, key: u64, found: Lookup) {
+    pub(super) fn put(&mut self, key: u64, found: Lookup, now: Tick) {
         if 2 * (self.taken + 1) > self.entries.len() {
-            self.rebuild();
+            self.rebuild(now);
         }
         let mut place = self.first_place(key);
         while ![key, NO_METER].contains(&self.entries[place].key) {
@@ -100,12 +101,12 @@ impl Table {
     }
 
     /// Leaves out what is not in force any more, and makes room for as many entries again.
-    fn rebuild(&mut self) {
-        let kept: Vec<_> = self.iter().filter(|(_, found)| found.is_in_force()).collect();
+    fn rebuild(&mut self, now: Tick) {
+        let kept: Vec<_> = self.iter().filter(|(_, found)| found.is_in_force(now)).collect();
         let size = (3 * (kept.len() + 1)).next_power_of_two();
         *self = Self { entries: vec![FREE; size], bits: size.ilog2(), taken: 0 };
         for (key, found) in kept {
-            self.put(key, found);
+            self.put(key, found, now);
         }
     }
 
@@ -128,7 +129,7 @@ impl Table {
 mod tests {
     use super::super::key::key;
     use super::super::pool::COUNTING;
-    use super::super::roster::{CAP, Roster};
+    use super::super::roster::Roster;
     use super::*;
 
     const FULL: Lookup = Lookup::CapReached { at: Tick(0) };
@@ -157,7 +158,7 @@ mod tests {
         let mut table = Table::new();
         assert!(table.get(of_one_place(0)).is_none(), "an empty table");
         for (n, roster) in (0..).zip(&rosters) {
-            table.put(of_one_place(n), owned(roster));
+            table.put(of_one_place(n), owned(roster), Tick(0));
         }
         for (n, roster) in (0..).zip(&rosters) {
             let shard = table.get(of_one_place(n)).and_then(Lookup::shard).unwrap();
@@ -169,9 +170,9 @@ mod tests {
     #[test]
     fn what_is_found_later_replaces_the_first() {
         let (roster, mut table) = (Roster::new(&COUNTING), Table::new());
-        table.put(7, FULL);
+        table.put(7, FULL, Tick(0));
         assert!(table.get(7).is_some_and(|found| found.shard().is_none()));
-        table.put(7, owned(&roster));
+        table.put(7, owned(&roster), Tick(0));
         assert!(table.get(7).is_some_and(|found| found.shard().is_some()));
         assert_eq!((table.taken, keys(&table)), (1, vec![7]));
     }
@@ -182,7 +183,7 @@ mod tests {
         let (mut table, mut grown) = (Table::new(), Vec::new());
         for (number, roster) in (1..).zip(&rosters) {
             let before = table.entries.len();
-            table.put(key(number), owned(roster));
+            table.put(key(number), owned(roster), Tick(0));
             if table.entries.len() != before {
                 grown.push((table.taken, table.entries.len()));
             }
@@ -194,26 +195,28 @@ mod tests {
         drop(rosters);
         let roster = Roster::new(&COUNTING);
         table.taken = table.entries.len() / 2;
-        table.put(key(1000), owned(&roster));
+        table.put(key(1000), owned(&roster), Tick(0));
         assert_eq!((keys(&table), table.entries.len()), (vec![key(1000)], 4));
     }
 
     #[test]
     fn entries_not_in_force_are_swept_out() {
-        let full = Roster::new(&COUNTING);
-        let _others: Vec<_> = (0..CAP).map(|_| full.join().unwrap()).collect();
         let (kept, gone) = (Roster::new(&COUNTING), Roster::new(&COUNTING));
         let mut table = Table::new();
-        table.put(1, owned(&kept));
-        table.put(2, owned(&gone));
+        let mut put = |key, found, second| {
+            table.put(key, found, Tick(second));
+            keys(&table)
+        };
+        put(1, owned(&kept), 0);
+        put(2, owned(&gone), 0);
         drop(gone);
         // The third one finds the first table half full.
-        table.put(3, FULL);
-        assert_eq!(keys(&table), [1, 3]);
-        (4..=5).for_each(|key| table.put(key, FULL));
-        assert_eq!(keys(&table), [1, 3, 4, 5]);
-        table.put(6, FULL);
-        assert_eq!(keys(&table), [1, 6]);
+        assert_eq!(put(3, FULL, 0), [1, 3]);
+        put(4, FULL, 0);
+        // A full meter isn't tried again in this second, however many there are.
+        assert_eq!(put(5, FULL, 0), [1, 3, 4, 5]);
+        (6..=9).for_each(|key| _ = put(key, FULL, 0));
+        assert_eq!(put(10, Lookup::CapReached { at: Tick(1) }, 1), [1, 10]);
     }
 
     /// Meters that a thread begins alone, or in step with others.
@@ -221,7 +224,7 @@ mod tests {
     fn entries_are_near_the_place_of_their_key() {
         for threads in 1..=64 {
             let mut table = Table { entries: vec![FREE; 2048], bits: 11, taken: 0 };
-            (1..=1000).for_each(|n| table.put(key(n * threads), FULL));
+            (1..=1000).for_each(|n| table.put(key(n * threads), FULL, Tick(0)));
             let steps = |(place, entry): (usize, &Entry)| {
                 place.wrapping_sub(table.first_place(entry.key)) % table.entries.len()
             };

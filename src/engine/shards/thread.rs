@@ -65,7 +65,7 @@ impl Owned {
             Some((shard, token)) => Lookup::Owned(shard, token),
             None => Lookup::CapReached { at: now },
         };
-        self.0.put(key, found);
+        self.0.put(key, found, now);
         found.shard()
     }
 }
@@ -136,6 +136,23 @@ mod tests {
         shard.give_back(token);
         assert!(find(key, &roster, SECOND).is_none());
         assert!(ptr::eq(find(key, &roster, Tick(SECOND.0 + 1)).unwrap(), shard));
+    }
+
+    /// However many meters are full: a try costs a walk along the roster.
+    #[test]
+    fn full_meters_are_tried_once_a_second() {
+        let meters: Vec<_> = (0..20).map(|_| (new_key(), Roster::new(&COUNTING))).collect();
+        let found = |second| {
+            meters.iter().filter_map(|(key, roster)| find(*key, roster, Tick(second))).count()
+        };
+        let joined: Vec<Vec<_>> = (meters.iter())
+            .map(|(_, roster)| (0..CAP).map(|_| roster.join().unwrap()).collect())
+            .collect();
+        assert_eq!(found(7), 0);
+        for (shard, token) in joined.iter().map(|shards| shards[9]) {
+            shard.give_back(token);
+        }
+        assert_eq!((found(7), found(8)), (0, 20));
     }
 
     /// What the destructors of other thread-locals find, before the map is gone or after.
