@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tickring::{ManualClock, Meter, diagnostics};
+use tickring::{ManualClock, Meter, Timer, diagnostics};
 
 /// The most events of one second and ring.
 const SECOND_MAX: u64 = (1 << 40) - 1;
@@ -79,5 +79,32 @@ fn each_misfit_of_a_second_counts() {
         next();
     }
     assert_eq!(saturated_by(|| shared.record_n(SECOND_MAX + 1)), 1);
+    drop(taken);
+}
+
+/// The same of durations, where a count has less room, and least where all threads share it.
+#[test]
+fn each_misfit_of_a_timers_step_counts() {
+    const OWN_MAX: u64 = (1 << 36) - 1;
+    const SHARED_MAX: u64 = (1 << 33) - 1;
+    const LONG: Duration = Duration::from_nanos(7);
+    let _alone = ALONE.lock();
+    let clock = ManualClock::new();
+    let timer = Timer::with_clock(clock.clone());
+    let records = |weights: &[u64]| {
+        let records = || weights.iter().for_each(|&n| timer.record_n(LONG, n));
+        let saturated = saturated_by(records);
+        clock.advance(Duration::from_secs(5));
+        saturated
+    };
+    assert_eq!(records(&[3, OWN_MAX - 3]), 0);
+    assert_eq!(records(&[2]), 1, "what was moved didn't fit");
+    assert_eq!(records(&[5]), 0, "what was moved did");
+    assert_eq!(records(&[OWN_MAX, 1]), 1);
+
+    let shared = Timer::with_clock(clock.clone());
+    let taken: Vec<_> = (0..256).map(|_| shared.meter().local()).collect();
+    let records = |n| saturated_by(|| shared.record_n(LONG, n));
+    assert_eq!((records(SHARED_MAX - 1), records(1), records(1)), (0, 0, 1));
     drop(taken);
 }

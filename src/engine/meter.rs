@@ -200,9 +200,8 @@ impl Meter {
         }
         match thread::found(key) {
             Some(Lookup::Owned(shard, _)) => shard.ring().add(tick, n),
-            Some(Lookup::CapReached { at }) if at == tick && n > 0 => {
-                self.roster.add_shared(tick, n);
-            }
+            // An event of this thread has begun this second there.
+            Some(Lookup::CapReached { at }) if at == tick => self.roster.add_shared(tick, n),
             _ => self.record_first(n),
         }
     }
@@ -373,6 +372,7 @@ impl fmt::Debug for Meter {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::engine::shards::roster::CAP;
     use crate::engine::time::ManualClock;
 
     /// Otherwise a timer would report the same, but all its threads would share what they write.
@@ -425,5 +425,23 @@ mod tests {
         let meter = Meter::default();
         meter.record_n(12);
         assert_eq!(format!("{meter:?}"), "Meter { total: 12, shards: 1, .. }");
+    }
+
+    /// Past the cap a thread tries again in the next second, and only then.
+    #[test]
+    fn a_thread_past_the_cap_gets_a_shard_that_is_free() {
+        let clock = ManualClock::new();
+        let meter = Meter::with_clock(clock.clone());
+        let mut all: Vec<_> = (0..CAP).map(|_| meter.local()).collect();
+        let owned = || {
+            meter.record();
+            meter.roster().owned_total()
+        };
+        assert_eq!(owned(), 0);
+        all.pop();
+        assert_eq!([owned(), owned()], [0, 0]);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!([owned(), owned()], [1, 2]);
+        assert_eq!(meter.total(), 5);
     }
 }

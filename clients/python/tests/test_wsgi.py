@@ -63,6 +63,13 @@ def test_responses_count_by_how_they_end():
         assert outcomes(metered) == (1, {outcome: 1}, {"unmatched": 1}), (app, options)
 
 
+@pytest.mark.parametrize("route", [lambda environ: 1 / 0, lambda environ: [], lambda environ: None])
+def test_a_route_that_cannot_be_had_fails_no_request(route):
+    metered = meter(plain, route=route)
+    assert call(metered) == ("200 OK", b"ab")
+    assert outcomes(metered) == (1, {"2xx": 1}, {"unmatched": 1})
+
+
 def test_the_body_of_the_application_is_closed():
     closed = []
 

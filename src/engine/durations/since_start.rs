@@ -147,4 +147,17 @@ mod tests {
         owned.read(&mut none);
         assert_eq!(none, SinceStartSums::default());
     }
+
+    /// What `fetch_add` would wrap.
+    #[test]
+    fn shared_sums_stop_at_their_end() {
+        for (first, then) in [(u64::MAX - 3, 7), (1 << 40, u64::MAX - (1 << 20))] {
+            let cells = SinceStartCells::new();
+            cells.add_shared(0, 1, first);
+            cells.add_shared(0, 1, then);
+            let mut sums = SinceStartSums::default();
+            cells.read(&mut sums);
+            assert_eq!((sums.by_le[0], sums.sum), (u64::MAX, u64::MAX), "{first} and {then}");
+        }
+    }
 }

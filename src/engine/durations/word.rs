@@ -221,4 +221,13 @@ mod tests {
         assert_eq!((full.count(), full.mover()), (SharedWord::COUNT_MAX, Mover::at(255)));
         assert!(full.belongs_to(step));
     }
+
+    #[test]
+    fn words_hold_as_much_as_they_have_bits_for() {
+        let (own, shared) = (OwnWord::empty(Step(1)), SharedWord::empty(Step(12 * 5)));
+        assert_eq!(own.plus((1 << 36) - 1).map(OwnWord::count), Some((1 << 36) - 1));
+        assert!(own.plus(1 << 36).is_none());
+        assert!(shared.saturating_plus(1).is_after(Step(12 * 3)), "two laps later");
+        assert_eq!(Mover::MOST, 511);
+    }
 }

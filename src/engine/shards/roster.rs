@@ -283,4 +283,14 @@ mod tests {
         roster.add_shared(Tick(1), 2);
         assert_eq!(total(&roster, Tick(1)), 7);
     }
+
+    #[test]
+    fn rings_ahead_of_a_reader_do_not_stand_still() {
+        let roster = Roster::new(&COUNTING);
+        for second in [4, 5] {
+            roster.join().unwrap().0.ring().add(Tick(second), 1);
+        }
+        let is_still = |now| roster.read_owned(Tick(now), &mut Sums::EMPTY.clone());
+        assert_eq!([3, 4, 5].map(is_still), [false, false, true]);
+    }
 }

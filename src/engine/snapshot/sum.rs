@@ -8,6 +8,8 @@ use crate::engine::seconds::REACH;
 
 /// The largest count of a second in a sum: 61 of them fit into 64 bits.
 const SECOND_MAX: u64 = u64::MAX / (REACH as u64 + 1);
+const _: () = assert!(SECOND_MAX.checked_mul(REACH as u64 + 1).is_some());
+const _: () = assert!((SECOND_MAX + 1).checked_mul(REACH as u64 + 1).is_none());
 
 /// Of snapshots that were taken at the same moment; see [`Snapshot`](Snapshot#sums).
 impl AddAssign<&Snapshot> for Snapshot {

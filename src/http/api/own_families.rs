@@ -1,7 +1,8 @@
 //! The families of their own that events of a scrape are exported as.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use crate::export::{OwnFamily, OwnPart, Scrape};
 use crate::fleet::{Exported, Service};
@@ -55,7 +56,14 @@ fn is_sample_of(family: &str, figure: &str) -> bool {
     })
 }
 
+/// Says it once for each event: each scrape comes here again.
 fn left_out(service: &Service, event: &str, name: &str, by: &str) {
+    static SAID: Mutex<BTreeSet<[String; 3]>> = Mutex::new(BTreeSet::new());
     let service = service.name();
-    tracing::warn!(service, event, "not exported as {name}, which are {by}");
+    let what = [service, event, name].map(str::to_owned);
+    // Without the lock: a subscriber may scrape.
+    let is_new = SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(what);
+    if is_new {
+        tracing::warn!(service, event, "not exported as {name}, which are {by}");
+    }
 }

@@ -156,7 +156,7 @@ class Server:
             with urllib.request.urlopen(
                 self._url + ("?" + query if query else ""), timeout=SERVER_TIMEOUT
             ) as answered:
-                headers = [("content-type", answered.headers["content-type"]),
+                headers = [("content-type", answered.headers.get("content-type") or "application/json"),
                            ("cache-control", "no-store"), (WHOSE, "server")]
                 return answered.status, headers, answered.read()
         except (OSError, ValueError, http.client.HTTPException) as error:

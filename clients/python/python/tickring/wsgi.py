@@ -22,7 +22,8 @@ App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 class MeterMiddleware:
     """As `tickring.asgi.MeterMiddleware`, for WSGI. ``route`` returns the route of a request, given its
-    ``environ`` when the response begins; by default it is what Flask has matched. A request
+    ``environ`` when the response begins; by default it is what Flask has matched. If it raises, or
+    returns anything but a string, the request has no route. A request
     whose body the server closes before its end counts as ``cut_short``."""
 
     def __init__(
@@ -49,7 +50,7 @@ class MeterMiddleware:
         def starting(status: str, headers: Any, exc_info: Any = None) -> Any:
             body.status = int(status.split(" ", 1)[0])
             # Now, since some frameworks clear the environment behind them.
-            body.route = self._route(environ)
+            body.route = _route_of(self._route, environ)
             if exc_info is None:
                 return start_response(status, headers)
             return start_response(status, headers, exc_info)
@@ -109,6 +110,15 @@ class _Body:
             return
         self._over = True
         self._requests.end(self._begun, how, self.status, self._method, self.route)
+
+
+def _route_of(find: Callable[[Environ], str | None], environ: Environ) -> str | None:
+    """What counts a request must not fail it, so a route that can't be had is none."""
+    try:
+        route = find(environ)
+    except Exception:
+        return None
+    return route if isinstance(route, str) else None
 
 
 def _flask_route(environ: Environ) -> str | None:
