@@ -255,7 +255,8 @@ mod tests {
         ticker.office.store(own(1), Relaxed);
         ticker.heartbeat.store(100, Relaxed);
         assert_eq!(started(&ticker, [101, 102]), [0; 0]);
-        assert_eq!(started(&ticker, [103, 104, 105]), [own(2)]);
+        assert_eq!(started(&ticker, [103]), [own(2)], "three seconds old");
+        assert_eq!(started(&ticker, [104, 105]), [0; 0]);
     }
 
     #[test]
