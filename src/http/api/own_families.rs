@@ -56,13 +56,19 @@ fn is_sample_of(family: &str, figure: &str) -> bool {
     })
 }
 
+/// The most clashes that the log tells of. Each is kept.
+const SAID_MAX: usize = 1024;
+
 /// Says it once for each event: each scrape comes here again.
 fn left_out(service: &Service, event: &str, name: &str, by: &str) {
     static SAID: Mutex<BTreeSet<[String; 3]>> = Mutex::new(BTreeSet::new());
     let service = service.name();
     let what = [service, event, name].map(str::to_owned);
     // Without the lock: a subscriber may scrape.
-    let is_new = SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(what);
+    let is_new = {
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        said.len() < SAID_MAX && said.insert(what)
+    };
     if is_new {
         tracing::warn!(service, event, "not exported as {name}, which are {by}");
     }
